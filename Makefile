@@ -1,0 +1,58 @@
+# make repro and make test need Linux, Python >= 3.11, git and make; everything else they set up themselves.
+SCALE ?= embedded
+UV_VERSION := 0.13.9
+ENV := $(shell sh pipelines/which_env.sh)
+PY := $(ENV)/bin/python
+READY := build/env/$(shell cat requirements.lock pyproject.toml pipelines/which_env.sh | cksum | cut -d' ' -f1)$(subst /,-,$(ENV))
+export PATH := $(ENV)/bin:$(PATH)
+export VIRTUAL_ENV := $(ENV)
+unexport PYTHONPATH PYTHONHOME
+
+.PHONY: help setup repro test lint unit pipeline nbval lab notebooks claims report record lock clean
+help:  ## list the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## */  make \1\t/' | expand -t 20
+
+setup: $(READY)  ## create or re-use the environment and install the lock into it
+
+$(READY):
+	@sh pipelines/setup_env.sh "$(ENV)" "$(UV_VERSION)" "$@"
+
+# No shell stands between make and Python here, so that killing make ends the run (pipelines/orphan.py).
+repro: $(READY)  ## data -> training -> information plane -> studies -> report (SCALE=smoke|embedded|paper)
+	@$(PY) -m pipelines.repro --scale $(SCALE)
+
+test: lint unit pipeline nbval  ## everything that CI checks
+
+lint: $(READY)
+	ruff check .
+	ruff format --check .
+
+unit: $(READY)
+	$(PY) -m pytest tests -n 2 --dist loadfile
+
+pipeline: $(READY)
+	$(PY) -m pytest tests/pipeline
+
+nbval: $(READY)
+	$(PY) -m pytest --nbval --nbval-current-env -p tests.nbval_scratch notebooks
+
+lab: $(READY)  ## open JupyterLab on start_here, with its token
+	@$(PY) -m jupyterlab --config=pipelines/jupyter_config.py notebooks/start_here.ipynb
+
+notebooks: $(READY)  ## rerun every notebook at smoke scale and store its normalised outputs
+	@$(PY) -m pipelines.notebooks
+
+claims: $(READY)  ## print the claims table of the last run
+	@$(PY) -m pipelines.ledger
+
+report: $(READY)  ## build the report again from finished studies
+	@$(PY) -m pipelines.repro --scale $(SCALE) --only report
+
+record: $(READY)  ## run one study on its public data set and keep the evidence (STUDY=...)
+	@$(PY) -m pipelines.record $(STUDY)
+
+lock: $(READY)  ## resolve pyproject.toml anew into requirements.lock and environment.yml
+	@$(PY) -m pipelines.environment --lock
+
+clean:  ## remove scratch files; results and data stay
+	rm -rf build reports/failed

@@ -1,0 +1,76 @@
+"""Parameters of stages, and the folders and small files that runs leave behind."""
+
+import json
+from pathlib import Path
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+ROOT = Path(__file__).resolve().parents[1]
+SCALES = ("smoke", "embedded", "paper")
+
+
+def read_yaml(path: Path) -> dict:
+    """Read YAML 1.2, the dialect in which DVC reads the same file (1e-3 is a number, yes a word)."""
+    try:
+        content = YAML(typ="safe").load(path.read_text())
+    except YAMLError as error:
+        raise ValueError(f"{path} is not valid YAML: {error}") from None
+    return {} if content is None else content
+
+
+def parameters(root: Path = ROOT, scale: str | None = None) -> dict:
+    """Return params.yaml with the overlay of its scale laid over it.
+
+    An overlay may only change what params.yaml already names, so a typo in it is an error.
+    Errors: unknown scale; a name in the overlay that params.yaml lacks.
+    """
+    params = read_yaml(root / "params.yaml")
+    scale = scale or params["scale"]
+    if scale not in SCALES:
+        raise ValueError(f"unknown scale {scale!r} in params.yaml; known: {', '.join(SCALES)}")
+    return overlay(params, read_yaml(root / "pipelines" / "scales" / f"{scale}.yaml")) | {"scale": scale}
+
+
+def overlay(base: dict, changes: dict, path: str = "") -> dict:
+    """Return base with the leaves that `changes` names replaced; refuse names that base lacks."""
+    unknown = sorted(set(changes) - set(base))
+    if unknown:
+        raise ValueError(f"the scale's overlay changes {path}{unknown[0]}, which params.yaml lacks; it has {sorted(base)}")
+    nested = {k: overlay(base[k], v, f"{path}{k}.") for k, v in changes.items() if isinstance(v, dict)}
+    return base | changes | nested
+
+
+def section(params: dict, path: str) -> dict:
+    """Return the section at a dotted path such as "runs.tanh.train", or say which names there are."""
+    for depth, name in enumerate(path.split(".")):
+        if not isinstance(params, dict) or name not in params:
+            here = ".".join(path.split(".")[:depth]) or "params.yaml"
+            known = ", ".join(map(str, params)) if isinstance(params, dict) else "nothing"
+            raise ValueError(f"{here} has no {name!r}; it has: {known}")
+        params = params[name]
+    return params
+
+
+def at(path: str) -> Path:
+    """Return a path given relative to the repository, wherever the notebook was started."""
+    return ROOT / path
+
+
+def folder(path: str) -> Path:
+    """Create a folder given relative to the repository, for a stage to write into."""
+    made = at(path)
+    made.mkdir(parents=True, exist_ok=True)
+    return made
+
+
+def write_json(path: Path, content: object) -> None:
+    """Write JSON that reads well in a diff and is the same bytes for the same content; NaN is refused."""
+    path.write_text(json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def read_json(path: Path) -> object:
+    """Read JSON, or say which stage writes the file."""
+    if not path.exists():
+        raise FileNotFoundError(f"{path} does not exist; `make repro` writes it")
+    return json.loads(path.read_text())

@@ -1,0 +1,57 @@
+"""Papermill on this environment's own kernel, whatever kernelspecs the machine has.
+
+python -m pipelines.kernel NOTEBOOK   executes it in place, in the current folder, with its own parameters
+"""
+
+import logging
+import os
+import sys
+from pathlib import Path
+
+from pipelines.stage_environment import set_environment
+
+set_environment()
+
+import nbformat  # noqa: E402
+import papermill  # noqa: E402
+from jupyter_client.kernelspec import KernelSpecManager  # noqa: E402
+from jupyter_client.manager import AsyncKernelManager  # noqa: E402
+
+
+class NativeSpecs(KernelSpecManager):
+    """Look in no folder, which leaves the kernel of the running Python."""
+
+    kernel_dirs: list = []  # noqa: RUF012 - a traitlet of the parent class
+
+
+class NativeKernel(AsyncKernelManager):
+    """A kernel manager that knows the running Python only, and talks to it over sockets that other users cannot reach."""
+
+    def _transport_default(self) -> str:
+        return "ipc"
+
+    def _kernel_spec_manager_default(self) -> NativeSpecs:
+        return NativeSpecs(parent=self)
+
+
+def execute(notebook: nbformat.NotebookNode, values: dict, path: Path) -> nbformat.NotebookNode:
+    """Run a notebook with parameter values in the current folder, saving it at `path` as it goes.
+
+    Errors: papermill.PapermillExecutionError; the notebook at `path` then ends with the traceback.
+    """
+    shown = sys.stderr.isatty()
+    os.environ["HOURGLASS_PROGRESS"] = "tty" if shown else ""
+    logging.getLogger("papermill").setLevel(logging.ERROR)
+    return papermill.execute_notebook(
+        notebook,
+        path,
+        parameters=values,
+        kernel_name="python3",
+        kernel_manager_class=NativeKernel,
+        progress_bar={"desc": path.stem} if shown else False,
+    )
+
+
+if __name__ == "__main__":
+    file = Path(sys.argv[1])
+    execute(nbformat.read(file, as_version=4), {}, file)

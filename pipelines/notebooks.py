@@ -1,0 +1,57 @@
+"""Rerun every committed notebook at smoke scale and store its normalised outputs in it.
+
+python -m pipelines.notebooks           rewrites the notebooks
+python -m pipelines.notebooks --check   writes nothing; exits 1 and names those whose bytes would change
+"""
+
+import argparse
+import subprocess
+import sys
+from pathlib import Path
+
+from pipelines.stage_environment import set_environment
+
+set_environment()
+
+import nbformat  # noqa: E402
+
+from pipelines import workspace  # noqa: E402
+from pipelines.notebook_file import clean, source, write  # noqa: E402
+
+
+def committed() -> list[Path]:
+    """Return the notebooks of the working copy."""
+    return sorted(p for p in Path("notebooks").rglob("*.ipynb") if ".ipynb_checkpoints" not in p.parts)
+
+
+def main() -> int:
+    """Bring the smoke copy up to date, run each notebook there with its default parameters, compare or store."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--check", action="store_true")
+    check = parser.parse_args().check
+    copy = workspace.refresh()
+    if status := workspace.run(copy, "pipelines.repro").returncode:
+        return status
+    changed = [path for path in committed() if rerun(path, copy, check)]
+    for path in changed:
+        print(
+            f"{path}: {'outputs are not those of a fresh smoke run; `make notebooks` rewrites them' if check else 'rewritten'}"
+        )
+    return int(check and bool(changed))
+
+
+def rerun(path: Path, copy: Path, check: bool) -> bool:
+    """Run one notebook in the copy; return whether its bytes change."""
+    result = Path("build/partial") / path.name
+    write(source(nbformat.read(path, as_version=4)), copy / result)
+    workspace.run(copy, "pipelines.kernel", str(result), check=True, stdout=subprocess.DEVNULL)
+    fresh = clean(nbformat.read(copy / result, as_version=4))
+    write(fresh, copy / result)
+    changed = (copy / result).read_bytes() != path.read_bytes()
+    if changed and not check:
+        write(fresh, path)
+    return changed
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,127 @@
+"""Run one notebook as a stage.
+
+python -m pipelines.run_notebook NOTEBOOK EXECUTED SECTION [name=path ...] out=FOLDER
+
+NOTEBOOK  name of a clean notebook in build/notebooks
+EXECUTED  where its executed copy goes
+SECTION   dotted path into params.yaml whose entries become parameters
+name=path paths of inputs, checked to exist; `out` is the folder the stage writes
+"""
+
+import argparse
+import hashlib
+import os
+import shutil
+import sys
+import time
+from pathlib import Path
+
+from pipelines.orphan import die_with_parent
+from pipelines.stage_environment import set_environment
+
+set_environment()  # before anything imports numpy or nbformat
+
+import nbformat  # noqa: E402
+from papermill.exceptions import PapermillExecutionError  # noqa: E402
+
+from lib import runs  # noqa: E402
+from pipelines.kernel import execute  # noqa: E402
+from pipelines.notebook_file import clean, declared, typed, write  # noqa: E402
+
+PARTIAL, FAILED, LOG = Path("build/partial"), Path("reports/failed"), Path("build/logs/stages.csv")
+CODE = ("lib", "pipelines", "params.yaml")
+
+
+class StageError(Exception):
+    """One clear message for a stage that must not count as done."""
+
+
+def arguments(argv: list[str] | None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("notebook")
+    parser.add_argument("executed", type=Path)
+    parser.add_argument("section")
+    parser.add_argument("paths", nargs="+", type=lambda text: text.split("=", 1))
+    args = parser.parse_args(argv)
+    args.paths = dict(args.paths)
+    args.out = Path(args.paths.pop("out"))
+    return args
+
+
+def digest(paths: list[Path]) -> dict[str, str]:
+    """Return the sha256 of every file at or under the paths."""
+    files = sorted(f for p in paths for f in (p.rglob("*") if p.is_dir() else [p]) if f.is_file())
+    return {str(f): hashlib.sha256(f.read_bytes()).hexdigest() for f in files if "__pycache__" not in f.parts}
+
+
+def chosen(notebook: nbformat.NotebookNode, args: argparse.Namespace) -> dict:
+    """Return the notebook's parameters, refusing unknown names, wrong types and missing inputs."""
+    params = runs.parameters()
+    known = declared(notebook, args.notebook)
+    shared = {name: params[name] for name in ("seeds", "scale") if name in known}
+    for name, path in args.paths.items():
+        if not Path(path).exists():
+            raise StageError(f"input {name}={path} does not exist; run `make repro`, which makes it or pulls it")
+    place = str(PARTIAL / args.executed.stem)
+    return typed(known, shared | dict(runs.section(params, args.section)) | args.paths | {"out": place}, args.notebook)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Execute, check that nothing moved meanwhile, then put results in place in one step each."""
+    source = Path("build/notebooks") / f"{args.notebook}.ipynb"
+    if not source.exists():
+        raise StageError(f"no notebook {source}; known: {sorted(p.stem for p in source.parent.rglob('*.ipynb'))}")
+    notebook = nbformat.read(source, as_version=4)
+    values = chosen(notebook, args)
+    watched = [source, *map(Path, CODE), *map(Path, args.paths.values())]
+    before, partial = digest(watched), Path(values["out"])
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    executed = execute(notebook, values, partial.with_suffix(".ipynb"))
+    after = digest(watched)
+    if moved := sorted(name for name in before | after if before.get(name) != after.get(name)):
+        raise StageError(f"{', '.join(moved)} changed while the stage ran; run it again so that results match their inputs")
+    args.executed.parent.mkdir(parents=True, exist_ok=True)
+    write(clean(executed), partial.with_suffix(".ipynb"))
+    os.replace(partial.with_suffix(".ipynb"), args.executed)
+    shutil.rmtree(args.out, ignore_errors=True)
+    args.out.parent.mkdir(parents=True, exist_ok=True)
+    os.replace(partial, args.out)
+
+
+def keep_failed(name: str) -> str:
+    """Keep the notebook that failed, with its traceback, where nothing takes it for a result."""
+    try:
+        FAILED.mkdir(parents=True, exist_ok=True)
+        os.replace(PARTIAL / f"{name}.ipynb", FAILED / f"{name}.ipynb")
+    except OSError as error:
+        return f"the failed notebook could not be kept: {error}"
+    return f"the notebook with its traceback: {FAILED / name}.ipynb"
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the stage; on failure say one thing, leave nothing half-written, return 1."""
+    die_with_parent()
+    args, start = arguments(argv), time.monotonic()
+    name = args.executed.stem
+    try:
+        run(args)
+    except PapermillExecutionError as error:
+        message = f"{error.ename}: {error.evalue}\n  {keep_failed(name)}"
+    except (StageError, ValueError, OSError) as error:
+        message = str(error)
+    else:
+        (FAILED / f"{name}.ipynb").unlink(missing_ok=True)
+        LOG.parent.mkdir(parents=True, exist_ok=True)
+        with LOG.open("a") as log:
+            log.write(f"{name},{time.strftime('%Y-%m-%dT%H:%M:%S')},{time.monotonic() - start:.1f}\n")
+        return 0
+    shutil.rmtree(PARTIAL / name, ignore_errors=True)
+    (PARTIAL / f"{name}.ipynb").unlink(missing_ok=True)
+    print(f"stage {name} failed: {message}", file=sys.stderr)
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,49 @@
+"""A second working copy at smoke scale, in which tests and `make notebooks` run without touching this one's results."""
+
+import filecmp
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from pipelines.stage_environment import set_environment
+
+SMOKE = Path("build/smoke")
+
+
+def tracked() -> list[Path]:
+    """Return every file of the working copy that git tracks or would track."""
+    listed = subprocess.run(["git", "ls-files", "-co", "--exclude-standard", "-z"], capture_output=True, check=True, text=True)
+    return [Path(name) for name in listed.stdout.split("\0") if name and Path(name).is_file()]
+
+
+def refresh(target: Path = SMOKE) -> Path:
+    """Bring the copy up to date, keeping its results and its lock, and set it to smoke scale."""
+    files = [path for path in tracked() if path != Path("dvc.lock")]
+    for path in files:
+        copy = target / path
+        if path != Path("params.yaml") and not (copy.exists() and filecmp.cmp(path, copy, shallow=False)):
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(path, copy)
+    (target / "params.yaml").write_text(Path("params.yaml").read_text().replace("scale: embedded", "scale: smoke", 1))
+    remove_others(target, set(files))
+    if not (target / ".git").exists():
+        subprocess.run(["git", "init", "--quiet", str(target)], check=True)
+    return target
+
+
+def remove_others(target: Path, files: set[Path]) -> None:
+    """Delete source files of the copy that the working copy no longer has."""
+    for top in ("lib", "pipelines", "notebooks", "tests"):
+        for copy in [p for p in (target / top).rglob("*") if p.is_file() and "__pycache__" not in p.parts]:
+            if copy.relative_to(target) not in files:
+                copy.unlink()
+
+
+def run(target: Path, *command: str, **options: object) -> subprocess.CompletedProcess:
+    """Run `python -m ...` in the copy, which then imports the copy's own code."""
+    set_environment()
+    environment = {k: v for k, v in os.environ.items() if k != "MATPLOTLIBRC"}
+    environment["PATH"] = f"{Path(sys.executable).parent}:{environment['PATH']}"
+    return subprocess.run([sys.executable, "-m", *command], cwd=target, env=environment, **options)
