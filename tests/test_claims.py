@@ -1,0 +1,67 @@
+"""Verdicts follow from rules, and the ledger refuses what is not a row."""
+
+import json
+
+import pytest
+
+from lib import claims
+
+CLAIM = claims.Claim("a_claim", "information", "saxe2018information", "Fig. 1", "it is so", 0.1, claims.above(0.1, "score"))
+
+
+def verdict(rule, values):
+    return claims.judge(CLAIM._replace(rule=rule), values, scale="embedded", data="toy")["verdict"]
+
+
+@pytest.mark.parametrize(
+    ("rule", "values", "want"),
+    [
+        (claims.above(0.1, "v"), [0.2, 0.2, 0.2, 0.2, 0.0], "holds"),
+        (claims.above(0.1, "v"), [0.2, 0.2, 0.2, 0.0, 0.0], "fails"),
+        (claims.above(0.1, "v"), [0.2, 0.2, 0.2, 0.2], "not at this scale"),
+        (claims.above(0.1, "v"), [0.2, 0.2, 0.2, 0.2, float("nan")], "fails"),
+        (claims.below(0.1, "v"), [0.0, 0.0, 0.0, 0.0, 9.0], "holds"),
+        (claims.below(0.1, "v"), [0.0, 0.0, 0.0, 9.0, 9.0], "fails"),
+        (claims.close(1.0, 0.1, "v"), [0.5, 1.5, 1.0, 1.0, 1.05], "holds"),
+        (claims.close(1.0, 0.1, "v"), [1.2, 1.2, 1.2, 1.2, 1.2], "fails"),
+        (claims.exact(1e-6, "v"), [1e-9], "holds"),
+        (claims.exact(1e-6, "v"), [1e-9, 1e-3], "fails"),
+    ],
+)
+def test_verdicts(rule, values, want):
+    assert verdict(rule, values) == want
+
+
+def test_a_row_holds_mean_spread_seeds_and_what_diverged():
+    row = claims.judge(CLAIM, [1.0, 2.0, 3.0, float("nan"), 2.0], scale="paper", data="toy")
+    assert (row["measured"], row["seeds"], row["scale"], row["data"]) == (2.0, 5, "paper", "toy (1 of 5 not finite)")
+    assert row["spread"] == pytest.approx(0.816497)
+    assert row["rule"] == "score > 0.1 in at least 80% of the seeds"
+
+
+def test_writes_rows_and_metrics(tmp_path):
+    row = claims.judge(CLAIM, [1.0] * 5, scale="embedded", data="toy")
+    claims.write(tmp_path, [row])
+    assert json.loads((tmp_path / "claims.json").read_text()) == [row]
+    assert json.loads((tmp_path / "metrics.json").read_text())["verdicts"] == {"holds": 1, "fails": 0, "not at this scale": 0}
+    assert "holds             a_claim" in claims.table([row])
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"extra": 1}, "wrong columns: \\['extra'\\]"),
+        ({"part": "magic"}, "part 'magic'"),
+        ({"verdict": "yes"}, "verdict 'yes'"),
+    ],
+)
+def test_refuses_what_is_not_a_row(change, message):
+    row = claims.judge(CLAIM, [1.0] * 5, scale="embedded", data="toy")
+    with pytest.raises(ValueError, match=message):
+        claims.check([row | change], "toy")
+
+
+def test_refuses_an_id_twice():
+    row = claims.judge(CLAIM, [1.0] * 5, scale="embedded", data="toy")
+    with pytest.raises(ValueError, match="more than one claim named a_claim"):
+        claims.check([row, row], "toy")

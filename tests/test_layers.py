@@ -1,0 +1,145 @@
+"""The house keeps its shape: imports go down, families stay apart, stages say what they read, names lead to something."""
+
+import ast
+import re
+from pathlib import Path
+
+import nbformat
+import pytest
+
+import lib
+from lib import runs
+
+ROOT = Path(__file__).parents[1]
+LEVELS = [
+    {"types", "checks", "kernels", "nets"},
+    {"data", "estimators"},
+    {"bottlenecks"},
+    {"train", "plane"},
+    {"claims", "plot", "runs"},
+]
+LEVEL = {name: level for level, names in enumerate(LEVELS) for name in names}
+MODULES = sorted(p for p in (ROOT / "lib").rglob("*.py") if p != ROOT / "lib/__init__.py")
+NOTEBOOKS = sorted(p for p in (ROOT / "notebooks").rglob("*.ipynb") if ".ipynb_checkpoints" not in p.parts)
+
+
+def family(module: Path) -> str:
+    return module.relative_to(ROOT / "lib").parts[0].removesuffix(".py")
+
+
+def imported(text: str) -> set[str]:
+    """Names of lib's top-level modules that a source imports."""
+    found = set()
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            parts = node.module.split(".")
+            if parts[0] == "lib":
+                found |= {parts[1]} if len(parts) > 1 else {alias.name for alias in node.names}
+        elif isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[1] for alias in node.names if alias.name.startswith("lib.")}
+    return found
+
+
+def test_lib_is_this_repository():
+    assert Path(lib.__file__) == ROOT / "lib/__init__.py"
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_imports_go_down_and_families_stay_apart(module):
+    here = family(module)
+    assert here in LEVEL, f"{module} has no level; add it to LEVELS and to lib/__init__.py"
+    above = {
+        name for name in imported(module.read_text()) if name != here and LEVEL[name] >= LEVEL[here] and here not in LEVELS[4]
+    }
+    assert not above, f"{here} may not import {above}"
+    assert "pipelines" not in module.read_text().split(), f"{module} reaches up into pipelines"
+
+
+def test_importing_lib_is_light():
+    assert [
+        n for n in ast.walk(ast.parse((ROOT / "lib/__init__.py").read_text())) if isinstance(n, ast.Import | ast.ImportFrom)
+    ] == []
+
+
+def cells(notebook: Path) -> str:
+    return "\n".join(c.source for c in nbformat.read(notebook, 4).cells if c.cell_type == "code")
+
+
+def needed(names: set[str]) -> set[str]:
+    """Close a set of lib's modules under import."""
+    todo, done = list(names), set()
+    while todo:
+        name = todo.pop()
+        if name not in done:
+            done.add(name)
+            place = ROOT / "lib" / name
+            files = place.rglob("*.py") if place.is_dir() else [place.with_suffix(".py")]
+            todo += [other for f in files for other in imported(f.read_text())]
+    return done
+
+
+STAGES = runs.read_yaml(ROOT / "dvc.yaml")["stages"]
+
+
+def notebook_of(stage: dict) -> str | None:
+    body = stage.get("do", stage)
+    command = " ".join(body["cmd"]) if isinstance(body["cmd"], list) else body["cmd"]
+    match = re.search(r"pipelines\.run_notebook (\S+)", command)
+    return match and match[1]
+
+
+@pytest.mark.parametrize("name", [name for name in STAGES if notebook_of(STAGES[name])])
+def test_a_stage_depends_on_all_that_its_notebook_imports(name):
+    body = STAGES[name].get("do", STAGES[name])
+    book = notebook_of(STAGES[name])
+    assert f"build/notebooks/{book}.ipynb" in body["deps"]
+    listed = {Path(dep).parts[1].removesuffix(".py") for dep in body["deps"] if dep.startswith("lib/")}
+    missing = needed(imported(cells(ROOT / f"notebooks/{book}.ipynb"))) - listed
+    assert not missing, f"stage {name} does not list lib/{', lib/'.join(sorted(missing))}"
+
+
+def test_every_notebook_is_a_stage_or_says_that_it_is_for_reading():
+    used = {notebook_of(stage) for stage in STAGES.values()}
+    for notebook in NOTEBOOKS:
+        name = str(notebook.relative_to(ROOT / "notebooks")).removesuffix(".ipynb")
+        assert name in used or name in {"start_here"}, f"{name} is in no stage of dvc.yaml"
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda p: p.stem)
+def test_notebooks_argue_in_short_cells(notebook):
+    book = nbformat.read(notebook, 4)
+    code = [c.source for c in book.cells if c.cell_type == "code"]
+    long = [source for source in code if sum(bool(line.strip()) for line in source.splitlines()) > 15]
+    assert not long, f"a cell of more than 15 lines:\n{long[0]}"
+    assert sum(c.cell_type == "markdown" for c in book.cells) >= 3
+    assert "assert " in "\n".join(code) or "def " not in "\n".join(code)
+
+
+def test_sources_are_in_the_bibliography():
+    keys = set(re.findall(r"^@\w+\{([^,]+),", (ROOT / "references.bib").read_text(), re.M))
+    cited = {}
+    for path in MODULES:
+        for group in re.findall(r"Source: ((?:\[[a-z0-9]+\][^\n\[]*)+)", path.read_text()):
+            cited |= dict.fromkeys(re.findall(r"\[([a-z0-9]+)\]", group), path.name)
+    assert cited, "no docstring names its source"
+    missing = {key: where for key, where in cited.items() if key not in keys}
+    assert not missing, f"references.bib lacks {missing}"
+
+
+def test_names_in_params_lead_somewhere():
+    from lib.bottlenecks import BOTTLENECKS
+    from lib.data import DATASETS
+
+    params = runs.parameters(ROOT)
+    assert {entry["source"] for entry in params["data"].values()} <= set(DATASETS)
+    for run in params["runs"].values():
+        assert run["data"] in params["data"]
+        for label, method in run["train"]["methods"].items():
+            assert method.get("objective", label) in BOTTLENECKS
+    for study in params["studies"].values():
+        assert set(study["runs"]) <= set(params["runs"])
+
+
+@pytest.mark.parametrize("scale", runs.SCALES)
+def test_every_scale_fits_params(scale):
+    assert runs.parameters(ROOT, scale)["scale"] == scale
