@@ -1,0 +1,71 @@
+"""Entropy and information of binned samples."""
+
+import torch
+from torch import Tensor
+
+from lib import checks
+
+
+def bin_range(t: Tensor, *, low: float, high: float, bins: int = 30) -> Tensor:
+    """Return the index of the equal-width bin of each value, (n, d) -> (n, d) int64; values outside go to the end bins.
+
+    The published code lets values below the range wrap round to the last bin; here they are clipped.
+    Source: [shwartz2017opening].
+    """
+    checks.matrix(t, "t"), checks.counted(bins, "bins")
+    if not low < high:
+        raise ValueError(f"the range must have low < high, got [{low}, {high}]; give the activation's range")
+    return ((t - low) * (bins / (high - low))).floor().clamp(0, bins - 1).long()
+
+
+def bin_width(t: Tensor, *, width: float = 0.07) -> Tensor:
+    """Return floor(t / width), (n, d) -> (n, d) int64: bins of one width over an unbounded range.
+
+    Source: [saxe2018information].
+    """
+    checks.matrix(t, "t"), checks.positive(width, "width")
+    return (t / width).floor().long()
+
+
+def entropy(codes: Tensor) -> Tensor:
+    """Return the plug-in entropy H = -sum_c p_c log p_c of integer rows (n, d), nats, 0-dim float64; at most log n.
+
+    Biased low by about (occupied cells - 1) / 2n.
+    """
+    counts = torch.unique(pack(codes), return_counts=True)[1].double()
+    p = counts / counts.sum()
+    return -(p * p.log()).sum()
+
+
+def pack(codes: Tensor) -> Tensor:
+    """Return one integer for each row (n, d) -> (n,), equal for equal rows only; sorting numbers beats sorting rows."""
+    packed = torch.zeros(len(codes), dtype=torch.int64, device=codes.device)
+    for column in codes.T:
+        levels, index = torch.unique(column, return_inverse=True)
+        packed = packed * len(levels) + index
+        # Renumbering after each column keeps the product below n * levels, so it cannot overflow.
+        packed = torch.unique(packed, return_inverse=True)[1]
+    return packed
+
+
+def mi_codes(codes_x: Tensor, codes_y: Tensor) -> Tensor:
+    """Return I(X;Y) = H(X) + H(Y) - H(X, Y) of paired integer rows (n, dx), (n, dy): the plug-in value, nats, 0-dim."""
+    return entropy(codes_x) + entropy(codes_y) - entropy(torch.cat([codes_x, codes_y], 1))
+
+
+def mi_binning(x: Tensor, y: Tensor, *, bins: int = 20) -> Tensor:
+    """Return I(X;Y) of samples binned over each column's own range into `bins` equal bins, nats, 0-dim.
+
+    x: (n, dx), y: (n, dy), paired. For independent scalars it is biased up by about (bins - 1)^2 / 2n.
+    Source: [paninski2003estimation].
+    """
+    checks.paired(x, y)
+    return mi_codes(equal_bins(x, bins), equal_bins(y, bins))
+
+
+def equal_bins(x: Tensor, bins: int) -> Tensor:
+    """Return bin indices over each column's own range; a constant column is one bin."""
+    checks.counted(bins, "bins")
+    low, high = x.min(0).values, x.max(0).values
+    width = torch.where(high > low, (high - low) / bins, torch.ones_like(low))
+    return ((x - low) / width).floor().clamp(0, bins - 1).long()

@@ -1,0 +1,36 @@
+"""Dependence as the Hilbert-Schmidt norm of a cross-covariance operator."""
+
+import torch
+from torch import Tensor
+
+from lib.estimators.cs import TINY, scaled
+from lib.kernels import row_sums
+
+
+def hsic(x: Tensor, y: Tensor, *, width_x: float = 1.0, width_y: float = 1.0) -> Tensor:
+    r"""Return the biased HSIC = tr(K H L H) / (n - 1)^2, H = I - 11'/n.
+
+    tr(KHLH) = sum K.L - (2/n) (K1).(L1) + sum K sum L / n^2. x: (..., n, dx), y: (..., n, dy), paired -> (...), no unit, >= 0.
+    For standard normal pairs with correlation rho and width w, a = 2 + w^2, the population value is
+    w^2 [(a^2 - 4 rho^2)^-1/2 + 1/a - 2 (a^2 - rho^2)^-1/2]. Source: [gretton2005measuring].
+    """
+    u, v = scaled(x, y, width_x, width_y)
+    return centred(row_sums(torch.cat([u, v], -1)), row_sums(u), row_sums(v)) / (x.shape[-2] - 1) ** 2
+
+
+def hsic_normalised(x: Tensor, y: Tensor, *, width_x: float = 1.0, width_y: float = 1.0) -> Tensor:
+    r"""Return HSIC(x, y) / sqrt(HSIC(x, x) HSIC(y, y)), in [0, 1]: centred kernel alignment; 0 where one of them is constant.
+
+    x: (..., n, dx), y: (..., n, dy), paired -> (...). Source: [kornblith2019similarity].
+    """
+    u, v = scaled(x, y, width_x, width_y)
+    ku, kv = row_sums(u), row_sums(v)
+    self_x, self_y = centred(row_sums(u * 2**0.5), ku, ku), centred(row_sums(v * 2**0.5), kv, kv)
+    return centred(row_sums(torch.cat([u, v], -1)), ku, kv) / (self_x.clamp_min(TINY) * self_y.clamp_min(TINY)).sqrt()
+
+
+def centred(joint: Tensor, kx: Tensor, ky: Tensor) -> Tensor:
+    """Return tr(KHLH) from the row sums of K.L, K and L."""
+    n = joint.shape[-1]
+    j, sx, sy, c = (z.sum(-1, dtype=torch.float64) for z in (joint, kx, ky, kx * ky))
+    return j - 2 / n * c + sx * sy / n**2
