@@ -1,0 +1,92 @@
+"""Small networks, many at once: every weight carries a leading axis of members that never touch each other."""
+
+import math
+from collections.abc import Sequence
+from itertools import pairwise
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from lib import checks
+
+ACTIVATIONS = {"tanh": torch.tanh, "relu": torch.relu, "softplus": F.softplus, "elu": F.elu, "swish": F.silu}
+# Saturating units start at variance 1 / fan_in, the others at twice the deviation, as [chelombiev2019adaptive] trained them.
+GAIN = {"tanh": 1.0, "relu": 2.0, "softplus": 2.0, "elu": 2.0, "swish": 2.0}
+
+
+class Linears(nn.Module):
+    """R linear maps side by side, (R, n, fan_in) -> (R, n, fan_out).
+
+    Member r draws its weights from its own generator, a normal of deviation gain / sqrt(fan_in) cut at two deviations, so it is
+    the same network whatever it is stacked with. Source: [shwartz2017opening] for the scheme.
+    """
+
+    def __init__(self, fan_in: int, fan_out: int, generators: Sequence[torch.Generator], gain: float) -> None:
+        super().__init__()
+        scale = gain / math.sqrt(fan_in)
+        weights = [nn.init.trunc_normal_(torch.empty(fan_in, fan_out), 0, scale, -2 * scale, 2 * scale, g) for g in generators]
+        self.weight = nn.Parameter(torch.stack(weights))
+        self.bias = nn.Parameter(torch.zeros(len(weights), 1, fan_out))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return x W + b for every member."""
+        return torch.baddbmm(self.bias, x, self.weight)
+
+
+class Bottleneck(nn.Module):
+    """R networks input -> hidden layers -> code -> hidden layers -> output, one for each seed given.
+
+    The code has a mean and a log-variance head of `code` units each; objectives without learned noise leave the second alone.
+    `activate_code` puts the activation on the code as well, which makes it one more hidden layer of a plain network.
+    """
+
+    def __init__(self, seeds: Sequence[int], inputs: int, outputs: int, shape: dict) -> None:
+        super().__init__()
+        generators = [torch.Generator().manual_seed(int(seed)) for seed in seeds]
+        shape = {"decoder": [], "activate_code": False} | shape
+        self.activation = checks.known(shape["activation"], ACTIVATIONS, "activation")
+        gain = GAIN[shape["activation"]]
+        self.activate_code = shape["activate_code"]
+        self.code_size = shape["code"]
+
+        def chain(sizes: list[int]) -> nn.ModuleList:
+            return nn.ModuleList(Linears(a, b, generators, gain) for a, b in pairwise(sizes))
+
+        self.encoder = chain([inputs, *shape["hidden"]])
+        last = shape["hidden"][-1] if shape["hidden"] else inputs
+        self.mean_head = Linears(last, self.code_size, generators, gain if self.activate_code else 1.0)
+        self.logvar_head = Linears(last, self.code_size, generators, 1.0)
+        self.decoder = chain([self.code_size, *shape["decoder"]])
+        self.output = Linears(shape["decoder"][-1] if shape["decoder"] else self.code_size, outputs, generators, 1.0)
+
+    def features(self, x: Tensor) -> list[Tensor]:
+        """Return the activations of the encoder's hidden layers."""
+        layers = []
+        for layer in self.encoder:
+            x = self.activation(layer(x))
+            layers.append(x)
+        return layers
+
+    def mean(self, x: Tensor) -> Tensor:
+        """Return the code's mean, (R, n, inputs) -> (R, n, code)."""
+        t = self.mean_head((self.features(x) or [x])[-1])
+        return self.activation(t) if self.activate_code else t
+
+    def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Return mean and log-variance of the code, each (R, n, code)."""
+        h = (self.features(x) or [x])[-1]
+        return self.mean_head(h), self.logvar_head(h)
+
+    def decode(self, code: Tensor) -> Tensor:
+        """Return the prediction, (R, n, code) -> (R, n, outputs): values, or logits of classes."""
+        for layer in self.decoder:
+            code = self.activation(layer(code))
+        return self.output(code)
+
+    def hidden(self, x: Tensor) -> list[Tensor]:
+        """Return the activations of all hidden layers up to the code, and the class probabilities, each (R, n, width)."""
+        layers = self.features(x)
+        code = self.mean_head((layers or [x])[-1])
+        code = self.activation(code) if self.activate_code else code
+        return [*layers, code, self.decode(code).softmax(-1)]

@@ -1,0 +1,207 @@
+"""The one loop: every method, every seed and every beta train here, all members of a method at once.
+
+Members are stacked seed by seed, beta by beta. They share nothing but the program: a member's loss touches its own weights
+only, Adam works element by element, and batch order and noise come from the seed's own generator. A member is therefore the
+same, up to rounding, whether it trains alone or in company.
+"""
+
+import math
+import os
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+
+from lib import checks
+from lib.bottlenecks.misses import miss
+from lib.checkpoint import Progress
+from lib.nets import Bottleneck
+from lib.progress import bar
+from lib.types import Rows, Split, Terms
+
+# Fabric asks torch to look for GPUs through the driver; on a machine without one Adam then spends 0.2 ms a step on looking.
+os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] = "0"
+
+Objective = Callable[[Bottleneck, Tensor, Tensor, Tensor], Terms]
+SAVE_EVERY = 20.0  # seconds between checkpoints
+
+
+class Plan(NamedTuple):
+    """What every method of a run is given alike."""
+
+    epochs: int
+    batch: int
+    lr: float
+    select: str = "validation"  # keep the weights of the best recorded validation score, or of the "last" epoch
+    clip: float = math.inf  # largest gradient norm of a member
+    records: int = 50  # epochs at which scores are taken
+    snapshots: bool = False  # keep the weights of those epochs, which then lie evenly in log epoch
+    on_divergence: str = "refuse"  # or "record": a member that diverges is an outcome
+
+
+class Members(NamedTuple):
+    """Who is trained: one member for each seed and beta, seed by seed."""
+
+    method: str
+    seeds: list[int]
+    betas: list[float]
+
+
+class Fitted(NamedTuple):
+    """What training leaves besides the selected weights, which are in the model."""
+
+    history: list[dict]  # a row for each member at each recorded epoch
+    best_epoch: Tensor  # (R,)
+    epochs: list[int]  # those recorded
+    snapshots: dict[str, Tensor]  # weight name -> (recorded epochs, R, ...)
+
+
+def fit(
+    fabric: Fabric,
+    model: Bottleneck,
+    terms: Objective,
+    split: Split,
+    plan: Plan,
+    members: Members,
+    *,
+    checkpoint: Path | None = None,
+) -> Fitted:
+    """Minimise fit + beta * price of every member by Adam and leave the selected weights in the model.
+
+    split: parts with a leading seed axis (S, n, d); model: R = S * B members. With a checkpoint path, a run that was stopped
+    goes on from it to the same weights, bit for bit on one machine; the file is removed at the end.
+    Errors: ValueError for settings that cannot be; FloatingPointError, naming the member, for a loss that is not finite.
+    """
+    check(plan, split, members)
+    optimizer = torch.optim.Adam(model.parameters(), lr=plan.lr, fused=True)
+    wrapped, optimizer = fabric.setup(model, optimizer)
+    for name in ("mean", "encode", "decode"):
+        wrapped.mark_forward_method(name)
+    generators = [torch.Generator().manual_seed(seed) for seed in members.seeds]
+    progress = Progress(model, optimizer, generators, len(members.seeds) * len(members.betas))
+    fingerprint = f"{members} {plan} {[tuple(p.shape) for p in model.parameters()]}"
+    if checkpoint:
+        progress.load(checkpoint, fingerprint)
+    betas = torch.tensor(members.betas * len(members.seeds), device=fabric.device)
+    recorded, saved = epochs_recorded(plan), time.monotonic()
+    for epoch in bar(range(progress.epoch + 1, plan.epochs + 1), members.method):
+        sums, steps = torch.zeros(2, len(betas), device=fabric.device), split.train.x.shape[1] // plan.batch
+        for x, y, noise in batches(split.train, generators, plan.batch, model.code_size, len(members.betas)):
+            step = terms(wrapped, x, y, noise)
+            optimizer.zero_grad()
+            fabric.backward((step.fit + betas * step.price).sum())
+            if plan.clip < math.inf:
+                clip_members(model, plan.clip)
+            optimizer.step()
+            sums += torch.stack([step.fit.detach(), step.price.detach()])
+        progress.epoch = epoch
+        if epoch in recorded:
+            record(progress, members, plan, sums / steps, score(model, terms, split.valid, members))
+        if checkpoint and time.monotonic() - saved > SAVE_EVERY:
+            progress.save(checkpoint, fingerprint)
+            saved = time.monotonic()
+    model.load_state_dict(progress.best)
+    if checkpoint:
+        checkpoint.unlink(missing_ok=True)
+    return Fitted(progress.history, progress.best_epoch, recorded, progress.film())
+
+
+def check(plan: Plan, split: Split, members: Members) -> None:
+    """Refuse settings that cannot be."""
+    checks.counted(plan.epochs, "epochs"), checks.counted(plan.batch, "batch", least=2), checks.counted(plan.records, "records")
+    checks.positive(plan.lr, "lr")
+    if not plan.clip > 0:
+        raise ValueError(f"clip must be > 0, got {plan.clip}; .inf leaves gradients as they are")
+    checks.known(plan.select, {"validation": 0, "last": 0}, "select")
+    checks.known(plan.on_divergence, {"refuse": 0, "record": 0}, "on_divergence")
+    if bad := [beta for beta in members.betas if not beta >= 0]:
+        raise ValueError(f"betas of {members.method} must be >= 0, got {bad[0]}; beta is the weight of the price")
+    if not members.betas or len(set(members.seeds)) < len(members.seeds):
+        raise ValueError(
+            f"{members.method} needs at least one beta and distinct seeds, got {members.betas} and {members.seeds}"
+        )
+    if plan.batch > (n := split.train.x.shape[1]):
+        raise ValueError(f"batch {plan.batch} is larger than the {n} training rows; choose at most {n}")
+
+
+def epochs_recorded(plan: Plan) -> list[int]:
+    """Return the epochs at which scores are taken: evenly spaced, or evenly in log epoch where snapshots are kept."""
+    even = torch.linspace(1, plan.epochs, min(plan.records, plan.epochs), dtype=torch.float64)
+    log = torch.logspace(0, torch.tensor(plan.epochs).log10().item(), plan.records, dtype=torch.float64)
+    return (log if plan.snapshots else even).round().long().unique().tolist()
+
+
+def batches(
+    part: Rows, generators: list[torch.Generator], size: int, code: int, betas: int
+) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    """Yield x (R, size, d), y and noise (R, size, code) of one epoch; all betas of a seed see the same rows and noise.
+
+    Rows that do not fill a last batch are left to the next epoch's shuffle.
+    """
+    seeds, n = part.x.shape[:2]
+    order = torch.stack([torch.randperm(n, generator=g) for g in generators]).to(part.x.device)
+    noise = torch.stack([torch.randn(n, code, generator=g) for g in generators]).to(part.x.device)
+    seed = torch.arange(seeds, device=part.x.device)[:, None]
+    x, y = part.x[seed, order], part.y[seed, order]
+    for start in range(0, n - size + 1, size):
+        rows = slice(start, start + size)
+        yield tuple(z[:, rows].repeat_interleave(betas, 0) for z in (x, y, noise))
+
+
+def clip_members(model: nn.Module, most: float) -> None:
+    """Scale each member's gradient to a norm of at most `most`; members do not feel each other."""
+    grads = [p.grad for p in model.parameters() if p.grad is not None]
+    norm = sum(g.flatten(1).square().sum(1) for g in grads).sqrt()
+    factor = (most / norm.clamp_min(1e-12)).clamp_max(1.0)
+    torch._foreach_mul_(grads, [factor.view(-1, *[1] * (g.ndim - 1)) for g in grads])
+
+
+@torch.no_grad()
+def predict(model: Bottleneck, terms: Objective, part: Rows, members: Members) -> Terms:
+    """Return the terms on a whole part, with each seed's own noise; `watch` holds code and prediction of every member."""
+    shape = (part.x.shape[1], model.code_size)
+    noise = torch.stack([torch.randn(shape, generator=torch.Generator().manual_seed(seed)) for seed in members.seeds])
+    x, y, noise = (z.repeat_interleave(len(members.betas), 0) for z in (part.x, part.y, noise.to(part.x.device)))
+    return terms(model, x, y, noise)
+
+
+@torch.no_grad()
+def score(model: Bottleneck, terms: Objective, part: Rows, members: Members) -> Tensor:
+    """Return the miss of the prediction (R,), mean squared error or cross-entropy, whatever the objective's own fit is."""
+    prediction = predict(model, terms, part, members).watch["prediction"]
+    return miss(prediction, part.y.repeat_interleave(len(members.betas), 0))
+
+
+def record(progress: Progress, members: Members, plan: Plan, means: Tensor, valid: Tensor) -> None:
+    """Add a row for each member, keep the better weights, and name what diverged."""
+    finite = torch.isfinite(means).all(0) & torch.isfinite(valid)
+    names = [(seed, beta) for seed in members.seeds for beta in members.betas]
+    lost = {name for name, fine in zip(names, finite.tolist(), strict=True) if not fine}
+    if lost and plan.on_divergence == "refuse":
+        seed, beta = sorted(lost)[0]
+        raise FloatingPointError(
+            f"{members.method} with beta={beta}, seed={seed}: the loss is not finite at epoch {progress.epoch}; "
+            "lower lr or widen the kernels, or set on_divergence: record to keep it as an outcome"
+        )
+    earlier = {(row["seed"], row["beta"]): row["status"] for row in progress.history}
+    values = zip(names, means.T.tolist(), valid.tolist(), strict=True)
+    for (seed, beta), (fit_, price), value in values:
+        before = earlier.get((seed, beta), "ok")
+        status = f"diverged at epoch {progress.epoch}" if (seed, beta) in lost and before == "ok" else before
+        row = {
+            "epoch": progress.epoch,
+            "seed": seed,
+            "beta": beta,
+            "fit": fit_,
+            "price": price,
+            "valid": value,
+            "status": status,
+        }
+        progress.history.append(row)
+    progress.keep(valid < progress.best_score if plan.select == "validation" else finite, valid)
+    if plan.snapshots:
+        progress.snapshot()
