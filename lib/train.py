@@ -110,14 +110,25 @@ def fit(
     return Fitted(progress.history, progress.best_epoch, recorded, progress.film())
 
 
-def check(plan: Plan, split: Split, members: Members) -> None:
-    """Refuse settings that cannot be."""
+def planned(settings: dict) -> Plan:
+    """Return the plan that a run's settings describe, refusing names it does not have and numbers that cannot be."""
+    if unknown := sorted(set(settings) - set(Plan._fields)):
+        raise ValueError(f"a plan has no {unknown[0]!r}; it takes {', '.join(Plan._fields)}")
+    if missing := sorted({"epochs", "batch", "lr"} - set(settings)):
+        raise ValueError(f"the plan lacks {missing[0]!r}; it needs epochs, batch and lr")
+    plan = Plan(**settings)
     checks.counted(plan.epochs, "epochs"), checks.counted(plan.batch, "batch", least=2), checks.counted(plan.records, "records")
     checks.positive(plan.lr, "lr")
-    if not plan.clip > 0:
-        raise ValueError(f"clip must be > 0, got {plan.clip}; .inf leaves gradients as they are")
     checks.known(plan.select, {"validation": 0, "last": 0}, "select")
     checks.known(plan.on_divergence, {"refuse": 0, "record": 0}, "on_divergence")
+    if not plan.clip > 0:
+        raise ValueError(f"clip must be > 0, got {plan.clip}; .inf leaves gradients as they are")
+    return plan
+
+
+def check(plan: Plan, split: Split, members: Members) -> None:
+    """Refuse a plan and members that do not fit together."""
+    planned(plan._asdict())
     if bad := [beta for beta in members.betas if not beta >= 0]:
         raise ValueError(f"betas of {members.method} must be >= 0, got {bad[0]}; beta is the weight of the price")
     if not members.betas or len(set(members.seeds)) < len(members.seeds):

@@ -1,0 +1,89 @@
+"""The information plane: what layers, or a code, know of the input and of the target, as rows of a table."""
+
+import math
+from collections.abc import Callable
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from lib import checks
+from lib.estimators import binning, kde
+from lib.estimators.cs import cs_qmi_normalised
+from lib.estimators.hsic import hsic_normalised
+from lib.nets import Bottleneck
+from lib.progress import bar
+
+Pair = tuple[Tensor, Tensor]
+
+
+def binned(quantise: Callable[..., Tensor], t: Tensor, labels: Tensor, **options: float) -> Pair:
+    """Return I(X;T) = H(q(T)) and I(T;Y) = H(q(T)) - H(q(T)|Y) of a deterministic layer on distinct inputs, nats."""
+    codes = quantise(t, **options)
+    whole = binning.entropy(codes)
+    within = [binning.entropy(codes[labels == c]) * (labels == c).double().mean() for c in labels.unique()]
+    return whole, whole - torch.stack(within).sum()
+
+
+def bounded(bound: Callable[..., Tensor], t: Tensor, labels: Tensor, **options: float) -> Pair:
+    """Return a bound on I(X;T~) of a layer with added noise, and the difference of such bounds for I(T~;Y), nats."""
+    return bound(t, **options), kde.mi_label(t, labels, bound=bound, **options)
+
+
+LAYER = {
+    "binning_range": partial(binned, binning.bin_range),
+    "binning_width": partial(binned, binning.bin_width),
+    "kde_upper": partial(bounded, kde.mi_upper),
+    "kde_lower": partial(bounded, kde.mi_lower),
+}
+
+
+@torch.no_grad()
+def layers(
+    model: Bottleneck, film: dict[str, Tensor], epochs: list[int], inputs: Tensor, labels: Tensor, estimators: dict
+) -> list[dict]:
+    """Return a row (epoch, layer, member, estimator, mi_xt, mi_ty; nats) for every snapshot, layer and member.
+
+    film: weight name -> (epochs, R, ...); inputs: (n, d) distinct; labels: (n,); estimators: name of LAYER -> its options.
+    A value above log n is impossible and one at log n says only that the estimator is saturated.
+    """
+    measures = {name: partial(checks.known(name, LAYER, "layer estimator"), **options) for name, options in estimators.items()}
+    members = model.output.weight.shape[0]
+    x, rows = inputs.expand(members, -1, -1), []
+    for index, epoch in enumerate(bar(epochs, "information plane")):
+        model.load_state_dict({name: weights[index] for name, weights in film.items()})
+        for layer, activations in enumerate(model.hidden(x), start=1):
+            for member, t in enumerate(activations):
+                for name, measure in measures.items():
+                    mi_xt, mi_ty = (float(v) for v in measure(t, labels))
+                    where = {"epoch": epoch, "layer": layer, "member": member, "estimator": name}
+                    rows.append(where | {"mi_xt": mi_xt, "mi_ty": mi_ty})
+    return rows
+
+
+def compression(path: Tensor) -> Tensor:
+    """Return how much of its largest information a layer lost by the end, (max I - I_end) / max I, (epochs, ...) -> (...).
+
+    0 for a layer that never held any. Source: [chelombiev2019adaptive], as a score.
+    """
+    most = path.max(0).values
+    return torch.where(most > 0, (most - path[-1]) / most.clamp_min(1e-12), torch.zeros_like(most))
+
+
+def standard(x: Tensor, least: float = 1e-6) -> Tensor:
+    """Return columns with mean 0 and spread 1, (..., n, d); columns whose spread is below `least` become 0."""
+    x = x.double()
+    spread = x.std(-2, keepdim=True, correction=0)
+    return torch.where(spread > least, (x - x.mean(-2, keepdim=True)) / spread.clamp_min(least), torch.zeros_like(x))
+
+
+@torch.no_grad()
+def code_dependence(x: Tensor, code: Tensor) -> dict[str, Tensor]:
+    """Return how much a code depends on the input in two currencies that mean the same for every method, each (R,) in [0, 1].
+
+    x: (R, n, d), code: (R, n, k) as the decoder receives it, its noise included. Both are standardised and measured at
+    width sqrt(dimension), so that shrinking a code, which loses nothing, gains nothing.
+    """
+    a, b = standard(x), standard(code)
+    widths = {"width_x": math.sqrt(a.shape[-1]), "width_y": math.sqrt(b.shape[-1])}
+    return {"cs_qmi": cs_qmi_normalised(a, b, **widths), "hsic": hsic_normalised(a, b, **widths)}
