@@ -169,8 +169,8 @@ def export_new_york() -> None:
         licence="CC0",
         cite="wickham2013nycflights",
         missing="none: cancelled and diverted flights, which have no arrival delay, are left out",
-        mind="Heavy tails: most flights are early by some minutes, a few are late by many hours. The departure delay is known at "
-        "take-off and explains most of the target; a task at the time of booking would have to leave it out.",
+        mind="Heavy tails: most flights are early by some minutes, a few are late by many hours. The departure delay is known "
+        "at take-off and explains most of the target; a task at the time of booking would have to leave it out.",
     )
 
 
