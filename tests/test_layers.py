@@ -12,10 +12,10 @@ from lib import runs
 
 ROOT = Path(__file__).parents[1]
 LEVELS = [
-    {"types", "checks", "kernels", "nets"},
+    {"types", "checks", "kernels", "nets", "progress"},
     {"data", "estimators"},
     {"bottlenecks"},
-    {"train", "plane"},
+    {"train", "checkpoint", "plane"},
     {"claims", "plot", "runs"},
 ]
 LEVEL = {name: level for level, names in enumerate(LEVELS) for name in names}

@@ -1,0 +1,141 @@
+"""Figures from tables. Every function takes data and an axis and gives the axis back; nothing is computed or shown here."""
+
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.colors import LogNorm
+from matplotlib.figure import Figure
+
+from lib.runs import write_json
+
+# Okabe and Ito's colours, which people with any common colour vision can tell apart; markers say the same a second time.
+COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7F7F7F", "#B8A800"]
+MARKERS = ["o", "s", "^", "D", "v", "P", "X", "*"]
+INK = "#767676"  # reads on white and on near-black alike, as figures are transparent
+
+
+def style() -> AbstractContextManager:
+    """Return the look of all figures, for use in a `with` block."""
+    colours = {
+        name: INK
+        for name in ("axes.edgecolor", "axes.labelcolor", "axes.titlecolor", "xtick.color", "ytick.color", "text.color")
+    }
+    look = {
+        "figure.constrained_layout.use": True,
+        "savefig.transparent": True,
+        "figure.facecolor": "none",
+        "axes.facecolor": "none",
+    }
+    text = {"font.size": 9, "axes.titlesize": 10, "legend.fontsize": 8, "legend.frameon": False, "svg.fonttype": "path"}
+    lines = {"axes.spines.top": False, "axes.spines.right": False, "axes.grid": True, "grid.alpha": 0.2, "grid.color": INK}
+    return plt.rc_context(colours | look | text | lines | {"axes.prop_cycle": plt.cycler(color=COLOURS)})
+
+
+def target(values: np.ndarray, *, name: str, ax: Axes) -> Axes:
+    """Draw how often each value of a target occurs."""
+    ax.hist(values, bins=min(60, len(np.unique(values))), color=COLOURS[0])
+    ax.set(xlabel=name, ylabel="rows")
+    return ax
+
+
+def loss_curves(history: pd.DataFrame, *, ax: Axes) -> Axes:
+    """Draw the validation score by epoch for every method at its first beta; bands span the seeds.
+
+    history: columns method, beta, seed, epoch, valid.
+    """
+    first = history[history.beta == history.groupby("method").beta.transform("min")]
+    return lines(first, x="epoch", y="valid", by="method", ax=ax, ylabel="validation score")
+
+
+def over_epochs(table: pd.DataFrame, *, value: str, by: str, ax: Axes) -> Axes:
+    """Draw a value in nats by epoch (log scale) for every group; lines are means over seeds, bands span the seeds.
+
+    table: columns epoch, seed, `by`, `value`.
+    """
+    lines(
+        table, x="epoch", y=value, by=by, ax=ax, ylabel={"mi_xt": "I(X;T) in nats", "mi_ty": "I(T;Y) in nats"}.get(value, value)
+    )
+    ax.set_xscale("log")
+    return ax
+
+
+def lines(table: pd.DataFrame, *, x: str, y: str, by: str, ax: Axes, ylabel: str) -> Axes:
+    """Draw means over seeds with the seeds' range as a band, one line for each group."""
+    named = table.assign(**{by: [f"{by} {g}" if isinstance(g, int) else g for g in table[by]]})
+    groups = named[by].nunique()
+    sns.lineplot(named, x=x, y=y, hue=by, errorbar=("pi", 100), palette=(COLOURS * 4)[:groups], linewidth=1.4, ax=ax)
+    ax.set(xlabel=x, ylabel=ylabel)
+    ax.legend(ncols=2)
+    return ax
+
+
+def information_plane(points: pd.DataFrame, *, ax: Axes) -> Axes:
+    """Draw the mean path of every layer through the plane, coloured by epoch from dark to light, one marker a layer.
+
+    points: columns epoch, layer, seed, mi_xt, mi_ty in nats.
+    """
+    mean = points.groupby(["layer", "epoch"], as_index=False)[["mi_xt", "mi_ty"]].mean()
+    norm = LogNorm(mean.epoch.min(), max(mean.epoch.max(), mean.epoch.min() + 1))
+    drawn = None
+    for (layer, path), marker in zip(mean.groupby("layer"), MARKERS, strict=False):
+        ax.plot(path.mi_xt, path.mi_ty, color=INK, linewidth=0.6, alpha=0.6)
+        drawn = ax.scatter(
+            path.mi_xt, path.mi_ty, c=path.epoch, norm=norm, cmap="viridis", s=22, marker=marker, label=f"layer {layer}"
+        )
+    ax.set(xlabel="I(X;T) in nats", ylabel="I(T;Y) in nats")
+    ax.legend(loc="lower right")
+    if drawn is not None:
+        ax.figure.colorbar(drawn, ax=ax, label="epoch")
+    return ax
+
+
+def capacity_against_performance(table: pd.DataFrame, *, ax: Axes) -> Axes:
+    """Draw capacity of the bottleneck against performance: one path a method along beta, crosses show the spread of seeds.
+
+    table: columns method, beta, seed, capacity, performance.
+    """
+    for (method, group), colour, marker in zip(table.groupby("method", sort=False), COLOURS * 2, MARKERS * 2, strict=False):
+        betas = group.groupby("beta")[["capacity", "performance"]]
+        mean, spread = betas.mean(), betas.std()
+        cross = {"xerr": spread.capacity, "yerr": spread.performance, "elinewidth": 0.6}
+        ax.errorbar(
+            mean.capacity, mean.performance, **cross, color=colour, marker=marker, markersize=4, linewidth=1, label=method
+        )
+    ax.legend()
+    return ax
+
+
+def verdicts(rows: list[dict], *, ax: Axes) -> Axes:
+    """Draw how many claims of each source hold, fail, or cannot be judged at this scale."""
+    counts = pd.crosstab(
+        pd.Series([r["source"] for r in rows], name="source"), pd.Series([r["verdict"] for r in rows], name="verdict")
+    )
+    hatches, left = {"holds": "", "fails": "///", "not at this scale": "..."}, np.zeros(len(counts))
+    for (verdict, hatch), colour in zip(hatches.items(), (COLOURS[2], COLOURS[1], COLOURS[6]), strict=True):
+        width = counts.get(verdict, pd.Series(0, counts.index)).to_numpy()
+        ax.barh(counts.index, width, left=left, color=colour, hatch=hatch, label=verdict, edgecolor="white", linewidth=0)
+        left = left + width
+    ax.set(xlabel="claims")
+    ax.legend(ncols=3, loc="upper center", bbox_to_anchor=(0.4, 1.35))
+    return ax
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write a figure as SVG that is the same bytes for the same data."""
+    with plt.rc_context({"svg.hashsalt": "hourglass"}):
+        figure.savefig(path, format="svg", metadata={"Date": None})
+
+
+def keep(folder: Path, figures: dict[str, tuple[Figure, str, str]]) -> None:
+    """Write a study's figures, {name: (figure, title, caption)}, with figures.json that tells the report of them."""
+    place = folder / "figures"
+    place.mkdir(exist_ok=True)
+    for name, (figure, _, _) in figures.items():
+        save(figure, place / f"{name}.svg")
+    told = [{"file": f"{name}.svg", "title": title, "caption": caption} for name, (_, title, caption) in figures.items()]
+    write_json(folder / "figures.json", told)
