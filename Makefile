@@ -6,7 +6,7 @@ PY := $(ENV)/bin/python
 READY := build/env/$(shell cat requirements.lock pyproject.toml pipelines/which_env.sh | cksum | cut -d' ' -f1)$(subst /,-,$(ENV))
 export PATH := $(ENV)/bin:$(PATH)
 export VIRTUAL_ENV := $(ENV)
-unexport PYTHONPATH PYTHONHOME
+unexport PYTHONPATH PYTHONHOME PYTHONDONTWRITEBYTECODE
 
 .PHONY: help setup repro test lint unit pipeline nbval lab notebooks claims report record lock clean
 help:  ## list the targets

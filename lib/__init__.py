@@ -3,8 +3,9 @@
 Imports go down only; families of one level never import each other (kept by tests/test_layers.py).
 
 level 0   types, checks, kernels, nets     shapes, border checks, pairwise sums, small stacked networks
+          checkpoint, progress             exact resume, progress bars
 level 1   data, estimators                 data with their truth; information and divergence in nats
 level 2   bottlenecks                      one objective a file: terms(model, x, y, noise) -> Terms
 level 3   train, plane                     the one loop; the information plane
-level 4   claims, plot, runs               the ledger, figures from tables, run folders and provenance
+level 4   claims, plot, runs, trained      the ledger, figures from tables, parameters and run folders, trained networks
 """

@@ -1,7 +1,9 @@
 """What a training run must remember to go on, bit for bit, where it was stopped."""
 
+import hashlib
 import json
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 import torch
@@ -48,6 +50,13 @@ class Progress:
             found |= {f"snapshot.{i}.{k}": v for k, v in weights.items()}
         found |= {f"generator.{i}": g.get_state() for i, g in enumerate(self.generators)}
         return found | {"best_score": self.best_score, "best_epoch": self.best_epoch}
+
+    def fingerprint(self, settings: tuple, rows: Iterable[Tensor]) -> str:
+        """Return what must be equal for a checkpoint to be gone on from: settings, network, training rows and this code."""
+        parts = [f"{settings} {[tuple(p.shape) for p in self.model.parameters()]}".encode()]
+        parts += [z.cpu().numpy().tobytes() for z in rows]
+        parts += [path.read_bytes() for path in sorted(Path(__file__).parent.rglob("*.py"))]
+        return hashlib.sha256(b"".join(parts)).hexdigest()
 
     def save(self, path: Path, fingerprint: str) -> None:
         """Write one file under a temporary name, then put it in place; a crash leaves the old one or the new one."""

@@ -105,11 +105,11 @@ def write(folder: Path, rows: list[dict]) -> None:
 
 def table(rows: list[dict], *, width: int = 56) -> str:
     """Return the rows as a text table: verdict, id, what was measured, what was claimed."""
-    lines = []
+    lines, longest = [], max((len(row["id"]) for row in rows), default=0)
     for row in rows:
         spread = "" if row["spread"] is None else f" ± {row['spread']:.3g}"
         measured = "none" if row["measured"] is None else f"{row['measured']:.4g}{spread}"
         says, *rest = textwrap.wrap(f"{row['says']} [{row['source']}, {row['where']}]", width)
-        lines.append(f"{row['verdict']:<17} {row['id']:<34} {measured:<18} n={row['seeds']:<3} {says}")
-        lines += [" " * 77 + line for line in rest]
+        start = f"{row['verdict']:<17} {row['id']:<{longest}} {measured:<18} n={row['seeds']:<3} "
+        lines += [start + says, *(" " * len(start) + line for line in rest)]
     return "\n".join(lines)

@@ -83,7 +83,7 @@ def fit(
         wrapped.mark_forward_method(name)
     generators = [torch.Generator().manual_seed(seed) for seed in members.seeds]
     progress = Progress(model, optimizer, generators, len(members.seeds) * len(members.betas))
-    fingerprint = f"{members} {plan} {[tuple(p.shape) for p in model.parameters()]}"
+    fingerprint = progress.fingerprint((members, plan, getattr(terms, "keywords", {})), split.train)
     if checkpoint:
         progress.load(checkpoint, fingerprint)
     betas = torch.tensor(members.betas * len(members.seeds), device=fabric.device)

@@ -4,7 +4,7 @@ python -m pipelines.run_notebook NOTEBOOK EXECUTED SECTION [name=path ...] out=F
 
 NOTEBOOK  name of a clean notebook in build/notebooks
 EXECUTED  where its executed copy goes
-SECTION   dotted path into params.yaml whose entries become parameters
+SECTION   dotted path into params.yaml whose entries become parameters; - for none
 name=path paths of inputs, checked to exist; `out` is the folder the stage writes
 """
 
@@ -64,7 +64,8 @@ def chosen(notebook: nbformat.NotebookNode, args: argparse.Namespace) -> dict:
         if not Path(path).exists():
             raise StageError(f"input {name}={path} does not exist; run `make repro`, which makes it or pulls it")
     place = str(PARTIAL / args.executed.stem)
-    return typed(known, shared | dict(runs.section(params, args.section)) | args.paths | {"out": place}, args.notebook)
+    own = {} if args.section == "-" else dict(runs.section(params, args.section))
+    return typed(known, shared | own | args.paths | {"out": place}, args.notebook)
 
 
 def run(args: argparse.Namespace) -> None:

@@ -12,11 +12,11 @@ from lib import runs
 
 ROOT = Path(__file__).parents[1]
 LEVELS = [
-    {"types", "checks", "kernels", "nets", "progress"},
+    {"types", "checks", "kernels", "nets", "progress", "checkpoint"},
     {"data", "estimators"},
     {"bottlenecks"},
-    {"train", "checkpoint", "plane"},
-    {"claims", "plot", "runs"},
+    {"train", "plane"},
+    {"claims", "plot", "runs", "trained"},
 ]
 LEVEL = {name: level for level, names in enumerate(LEVELS) for name in names}
 MODULES = sorted(p for p in (ROOT / "lib").rglob("*.py") if p != ROOT / "lib/__init__.py")

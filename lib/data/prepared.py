@@ -23,6 +23,16 @@ class Prepared(NamedTuple):
     outputs: int  # 1 for regression, the number of classes otherwise
 
 
+def sample(table: Table, rows: int) -> Table:
+    """Return `rows` rows drawn once, in their own order; all of them for 0. Errors: more rows than there are."""
+    if rows == 0:
+        return table
+    if checks.counted(rows, "rows") > (n := len(table.x)):
+        raise ValueError(f"rows is {rows}, but the table has {n}; give at most {n}, or 0 for all")
+    drawn = torch.randperm(len(table.x), generator=torch.Generator().manual_seed(0))[:rows].sort().values
+    return table._replace(x=table.x[drawn], y=table.y[drawn])
+
+
 def write(folder: Path, table: Table, *, seeds: Sequence[int], fractions: Sequence[float]) -> None:
     """Store a table and, for each seed, a shuffled assignment of its rows to training (0), validation (1) and test (2).
 
