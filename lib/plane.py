@@ -27,7 +27,8 @@ def binned(quantise: Callable[..., Tensor], t: Tensor, labels: Tensor, **options
 
 def bounded(bound: Callable[..., Tensor], t: Tensor, labels: Tensor, **options: float) -> Pair:
     """Return a bound on I(X;T~) of a layer with added noise, and the difference of such bounds for I(T~;Y), nats."""
-    return bound(t, **options), kde.mi_label(t, labels, bound=bound, **options)
+    whole = bound(t, **options)
+    return whole, whole - kde.within_labels(t, labels, bound=bound, **options)
 
 
 LAYER = {

@@ -140,9 +140,9 @@ def check(plan: Plan, split: Split, members: Members) -> None:
 
 
 def epochs_recorded(plan: Plan) -> list[int]:
-    """Return the epochs at which scores are taken: evenly spaced, or evenly in log epoch where snapshots are kept."""
-    even = torch.linspace(1, plan.epochs, min(plan.records, plan.epochs), dtype=torch.float64)
-    log = torch.logspace(0, torch.tensor(plan.epochs).log10().item(), plan.records, dtype=torch.float64)
+    """Return the epochs at which scores are taken, the last among them: evenly spaced, or in log epoch with snapshots."""
+    even = torch.linspace(plan.epochs, 1, min(plan.records, plan.epochs), dtype=torch.float64)
+    log = torch.logspace(math.log10(plan.epochs), 0, plan.records, dtype=torch.float64)
     return (log if plan.snapshots else even).round().long().unique().tolist()
 
 
@@ -171,20 +171,28 @@ def clip_members(model: nn.Module, most: float) -> None:
     torch._foreach_mul_(grads, [factor.view(-1, *[1] * (g.ndim - 1)) for g in grads])
 
 
-@torch.no_grad()
-def predict(model: Bottleneck, terms: Objective, part: Rows, members: Members) -> Terms:
-    """Return the terms on a whole part, with each seed's own noise; `watch` holds code and prediction of every member."""
+def repeated(model: Bottleneck, part: Rows, members: Members) -> tuple[Tensor, Tensor, Tensor]:
+    """Return x, y and each seed's own noise for a whole part, repeated for every beta."""
     shape = (part.x.shape[1], model.code_size)
     noise = torch.stack([torch.randn(shape, generator=torch.Generator().manual_seed(seed)) for seed in members.seeds])
-    x, y, noise = (z.repeat_interleave(len(members.betas), 0) for z in (part.x, part.y, noise.to(part.x.device)))
-    return terms(model, x, y, noise)
+    return tuple(z.repeat_interleave(len(members.betas), 0) for z in (part.x, part.y, noise.to(part.x.device)))
 
 
 @torch.no_grad()
-def score(model: Bottleneck, terms: Objective, part: Rows, members: Members) -> Tensor:
-    """Return the miss of the prediction (R,), mean squared error or cross-entropy, whatever the objective's own fit is."""
-    prediction = predict(model, terms, part, members).watch["prediction"]
-    return miss(prediction, part.y.repeat_interleave(len(members.betas), 0))
+def predict(model: Bottleneck, terms: Objective, part: Rows, members: Members) -> Terms:
+    """Return the terms on a whole part; `watch` holds code and prediction of every member."""
+    return terms(model, *repeated(model, part, members))
+
+
+@torch.no_grad()
+def score(model: Bottleneck, terms: Objective, part: Rows, members: Members, *, block: int = 256) -> Tensor:
+    """Return the miss of the prediction (R,), mean squared error or cross-entropy, whatever the objective's own fit is.
+
+    Rows go in blocks, since an objective compares all pairs of the rows it is given, and predictions need none.
+    """
+    x, y, noise = repeated(model, part, members)
+    blocks = zip(*(z.tensor_split(math.ceil(x.shape[1] / block), 1) for z in (x, y, noise)), strict=True)
+    return miss(torch.cat([terms(model, *rows).watch["prediction"] for rows in blocks], 1), y)
 
 
 def record(progress: Progress, members: Members, plan: Plan, means: Tensor, valid: Tensor) -> None:

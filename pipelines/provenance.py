@@ -1,11 +1,15 @@
 """Who ran what, where and when: facts that differ between equal runs and therefore stay out of tracked outputs."""
 
+import hashlib
 import platform
 import subprocess
 from datetime import datetime
 from pathlib import Path
 
+from lib import runs
 from pipelines.run_notebook import LOG
+
+RECORDED = Path("reports/recorded")
 
 
 def git(*arguments: str) -> str:
@@ -20,6 +24,17 @@ def processor() -> str:
     return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.processor())
 
 
+def machine() -> str:
+    """Return processor and system in one line."""
+    return f"{processor()}, {platform.system()} {platform.machine()}"
+
+
+def age(path: Path) -> str:
+    """Return how many commits have passed since a record was made."""
+    count = git("rev-list", "--count", f"{runs.read_json(path)['commit']}..HEAD")
+    return f"{count} commits old" if count.isdigit() else "of unknown age"
+
+
 def facts(seconds: float) -> dict[str, str]:
     """Return commit, machine, times."""
     commit, changed = git("rev-parse", "HEAD"), git("status", "--porcelain", "--untracked-files=no")
@@ -29,7 +44,9 @@ def facts(seconds: float) -> dict[str, str]:
         "commit": commit + (" with uncommitted changes" if changed else ""),
         "finished": datetime.now().astimezone().isoformat(timespec="seconds"),
         "last make repro": f"{seconds:.0f} s",
-        "machine": f"{processor()}, {platform.system()} {platform.machine()}",
+        "machine": machine(),
+        "dvc.lock": f"sha256 {hashlib.sha256(Path('dvc.lock').read_bytes()).hexdigest()}",
+        "recorded evidence": ", ".join(f"{path.stem}: {age(path)}" for path in sorted(RECORDED.glob("*.json"))) or "none",
         "seconds a stage, when last run": ", ".join(f"{name} {value}" for name, value in last.items()),
     }
 

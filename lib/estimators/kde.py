@@ -5,6 +5,7 @@ bound its entropy from both sides. Source: [kolchinsky2017estimating], used on l
 """
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -31,11 +32,15 @@ def mi_lower(t: Tensor, *, width: float) -> Tensor:
     return mi_upper(t, width=2 * checks.positive(width, "width"))
 
 
-def mi_label(t: Tensor, labels: Tensor, *, width: float, bound: callable = mi_upper) -> Tensor:
+def mi_label(t: Tensor, labels: Tensor, *, width: float, bound: Callable[..., Tensor] = mi_upper) -> Tensor:
     r"""Return I(T~;Y) = H(T~) - sum_y p(y) H(T~|y) with every entropy replaced by the same bound.
 
     t: (n, d), labels: (n,). A difference of bounds is itself no bound; it lies near the truth where both bounds are tight.
     """
+    return bound(t, width=width) - within_labels(t, labels, bound=bound, width=width)
+
+
+def within_labels(t: Tensor, labels: Tensor, *, bound: Callable[..., Tensor], width: float) -> Tensor:
+    """Return sum_y p(y) bound(rows of label y), nats, 0-dim."""
     labels = checks.labels(labels, len(checks.matrix(t, "t")))
-    within = [bound(t[labels == c], width=width) * (labels == c).sum() for c in labels.unique()]
-    return bound(t, width=width) - torch.stack(within).sum() / len(t)
+    return torch.stack([bound(t[labels == c], width=width) * (labels == c).sum() for c in labels.unique()]).sum() / len(t)

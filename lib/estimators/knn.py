@@ -39,7 +39,4 @@ def standard(x: Tensor) -> np.ndarray:
 
 def nearer(x: np.ndarray, radius: np.ndarray) -> np.ndarray:
     """Count, for each point, the points within its radius, itself included, in the max-norm."""
-    if x.shape[1] > 1:
-        return KDTree(x, metric="chebyshev").query_radius(x, radius, count_only=True)
-    line = np.sort(x[:, 0])
-    return np.searchsorted(line, x[:, 0] + radius, "right") - np.searchsorted(line, x[:, 0] - radius, "left")
+    return KDTree(x, metric="chebyshev").query_radius(x, radius, count_only=True)

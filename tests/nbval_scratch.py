@@ -1,0 +1,45 @@
+"""Lets nbval run notebooks in a copy of the workbook at smoke scale, so that they never touch the pipeline's own results.
+
+A notebook passes nbval trivially if it was committed without outputs, so one that has none is refused here.
+"""
+
+import os
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from pipelines import workspace
+from pipelines.stage_environment import set_environment
+
+set_environment()
+
+from nbval import plugin  # noqa: E402
+
+
+class ScratchKernel(plugin.RunningKernel):
+    """A kernel of this environment that works in the copy, importing the copy's own code."""
+
+    def __init__(self, kernel_name, cwd=None, startup_timeout=120, **options):
+        super().__init__(plugin.CURRENT_ENV_KERNEL_NAME, cwd=str(workspace.SMOKE.resolve()), startup_timeout=startup_timeout)
+
+
+def pytest_sessionstart(session):
+    """Bring the copy's results up to date."""
+    plugin.RunningKernel = ScratchKernel
+    if os.environ.get("PYTEST_XDIST_WORKER") is None:
+        copy = workspace.refresh()
+        if workspace.run(copy, "pipelines.repro").returncode:
+            pytest.exit("the workbook cannot be reproduced at smoke scale; see above", returncode=1)
+
+
+def pytest_collection_modifyitems(items):
+    """Refuse notebooks that were committed without having run."""
+    empty = {str(item.path) for item in items if item.path.suffix == ".ipynb" and lacking(item.path)}
+    if empty:
+        raise pytest.UsageError(f"{', '.join(sorted(empty))}: code cells without outputs of a run; `make notebooks` adds them")
+
+
+def lacking(path: Path) -> bool:
+    """Return whether a notebook has a code cell that never ran."""
+    return any(c.cell_type == "code" and c.execution_count is None for c in nbformat.read(path, 4).cells)

@@ -1,0 +1,60 @@
+"""Stacked networks are the single ones side by side."""
+
+import pytest
+import torch
+
+from lib.nets import Bottleneck
+
+SHAPE = {"hidden": [6, 5], "code": 3, "decoder": [4], "activation": "tanh"}
+
+
+def inputs(members, n=7, d=4):
+    return torch.randn(n, d, generator=torch.Generator().manual_seed(0)).expand(members, -1, -1)
+
+
+def test_a_member_is_the_same_whatever_it_is_stacked_with():
+    together, alone = Bottleneck([5, 7, 5], 4, 2, SHAPE), Bottleneck([7], 4, 2, SHAPE)
+    for name, weights in together.state_dict().items():
+        assert torch.equal(weights[1], alone.state_dict()[name][0])
+        assert torch.equal(weights[0], weights[2])
+    x = inputs(3)
+    torch.testing.assert_close(together.decode(together.mean(x))[1:2], alone.decode(alone.mean(x[:1])))
+
+
+def test_members_do_not_touch_each_other():
+    model = Bottleneck([0, 1], 4, 2, SHAPE)
+    model.decode(model.mean(inputs(2)))[0].sum().backward()
+    assert all(p.grad[1].abs().max() == 0 for p in model.parameters() if p.grad is not None)
+    assert all(p.grad[0].abs().max() > 0 for name, p in model.named_parameters() if p.grad is not None)
+
+
+def test_equals_torchs_own_layers():
+    model, x = Bottleneck([3], 4, 2, SHAPE | {"activation": "relu"}), inputs(1)
+    state = {name: value[0] for name, value in model.state_dict().items()}
+    h = x[0]
+    for i in range(2):
+        h = torch.relu(torch.nn.functional.linear(h, state[f"encoder.{i}.weight"].T, state[f"encoder.{i}.bias"][0]))
+    mean = torch.nn.functional.linear(h, state["mean_head.weight"].T, state["mean_head.bias"][0])
+    torch.testing.assert_close(model.mean(x)[0], mean)
+    torch.testing.assert_close(model.encode(x)[0][0], mean)
+
+
+def test_first_weights_have_the_deviation_and_the_cut_they_claim():
+    wide = Bottleneck(range(4), 100, 1, {"hidden": [400], "code": 2, "activation": "relu"})
+    weights = wide.encoder[0].weight
+    scale = 2 / 100**0.5
+    assert weights.abs().max() <= 2 * scale
+    assert weights.std().item() == pytest.approx(0.8796 * scale, rel=0.01)  # a normal cut at two deviations
+
+
+def test_hidden_layers_end_in_probabilities():
+    shape = SHAPE | {"decoder": [], "activate_code": True}
+    layers = Bottleneck([0, 1], 4, 2, shape).hidden(inputs(2))
+    assert [tuple(layer.shape) for layer in layers] == [(2, 7, 6), (2, 7, 5), (2, 7, 3), (2, 7, 2)]
+    assert all(layer.abs().max() <= 1 for layer in layers[:-1])
+    torch.testing.assert_close(layers[-1].sum(-1), torch.ones(2, 7))
+
+
+def test_an_unknown_activation_is_refused():
+    with pytest.raises(ValueError, match="unknown activation 'sine'; known: elu, relu"):
+        Bottleneck([0], 4, 1, SHAPE | {"activation": "sine"})

@@ -1,0 +1,240 @@
+"""The loop: finds known optima, resumes bit for bit, trains members together as it would alone, names what diverges."""
+
+import math
+
+import pytest
+import torch
+from lightning_fabric import Fabric
+
+from lib import checkpoint, train
+from lib.bottlenecks import chosen
+from lib.data.synthetic import linear_gaussian
+from lib.nets import Bottleneck
+from lib.types import Rows, Split
+
+SHAPE = {"hidden": [8], "code": 2, "decoder": [8], "activation": "tanh"}
+PLAN = train.Plan(epochs=6, batch=16, lr=0.01, records=6)
+
+
+@pytest.fixture(scope="module")
+def fabric():
+    return Fabric(accelerator="cpu", devices=1)
+
+
+def data(seeds=2, n=80):
+    """A noisy linear task, one draw a seed, in three parts."""
+    draws = [linear_gaussian(2 * n, torch.tensor([1.0, -0.5, 0.0]), noise=0.5, seed=s) for s in range(seeds)]
+    x, y = (torch.stack([getattr(d, z) for d in draws]) for z in "xy")
+    cuts = (slice(0, n), slice(n, n + n // 2), slice(n + n // 2, 2 * n))
+    return Split(*(Rows(x[:, c], y[:, c]) for c in cuts))
+
+
+def fitted(fabric, split, *, seeds=(0, 1), betas=(0.0, 0.1), label="vib", plan=PLAN, path=None, after=None):
+    terms, _ = chosen(label, {"betas": list(betas)})
+    model = Bottleneck([s for s in seeds for _ in betas], 3, 1, SHAPE)
+    members = train.Members(label, list(seeds), list(betas))
+    try:
+        result = train.fit(fabric, model, after or terms, split, plan, members, checkpoint=path)
+    except KeyboardInterrupt:
+        return model, None
+    return model, result
+
+
+def same(one, other):
+    return all(torch.equal(a, b) for a, b in zip(one.state_dict().values(), other.state_dict().values(), strict=True))
+
+
+def test_a_linear_net_finds_the_least_squares_solution(fabric):
+    split = data(seeds=1, n=400)
+    model = Bottleneck([0], 3, 1, {"hidden": [], "code": 3, "activation": "tanh"})
+    terms, betas = chosen("plain", {"betas": [0.0]})
+    plan = train.Plan(epochs=300, batch=400, lr=0.02, select="last", records=1)
+    train.fit(fabric, model, terms, split, plan, train.Members("plain", [0], betas))
+    x = torch.cat([split.train.x[0], torch.ones(400, 1)], 1)
+    best = torch.linalg.lstsq(x, split.train.y[0]).solution
+    with torch.no_grad():
+        got = model.decode(model.mean(split.train.x))[0]
+    assert (got - x @ best).abs().max() < 1e-3
+    assert (got - split.train.y[0]).square().mean().item() == pytest.approx(0.25, rel=0.15)  # the noise's variance
+
+
+def test_repeats_are_bit_identical_and_seeds_differ(fabric):
+    split = data()
+    first, second = (fitted(fabric, split)[0] for _ in "ab")
+    assert same(first, second)
+    assert not same(first, fitted(fabric, split, seeds=(2, 3))[0])
+
+
+def test_members_train_together_as_alone(fabric):
+    split = data()
+    together, _ = fitted(fabric, split)
+    part = Split(*(Rows(rows.x[1:], rows.y[1:]) for rows in split))
+    alone, _ = fitted(fabric, part, seeds=(1,), betas=(0.1,))
+    for name, weights in together.state_dict().items():
+        torch.testing.assert_close(weights[3:4], alone.state_dict()[name], rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("label", ["vib", "nib", "exp_nib", "cs_ib_sse"])
+def test_without_a_price_beta_changes_nothing_and_with_it_the_price_falls(fabric, label):
+    split = data()
+    _, result = fitted(fabric, split, label=label, betas=(0.0, 3.0), plan=PLAN._replace(epochs=40, records=1, select="last"))
+    price = {(row["seed"], row["beta"]): row["price"] for row in result.history}
+    assert all(price[seed, 3.0] < price[seed, 0.0] for seed in (0, 1))
+
+
+@pytest.mark.parametrize("stop", [1, 3, 5])
+def test_resumes_bit_for_bit(fabric, tmp_path, monkeypatch, stop):
+    split, path = data(), tmp_path / "checkpoint.safetensors"
+    plan = PLAN._replace(snapshots=True)
+    whole, result = fitted(fabric, split, plan=plan)
+    monkeypatch.setattr(train, "SAVE_EVERY", -1.0)
+    save, saves = checkpoint.Progress.save, []
+
+    def interrupted(self, *arguments):
+        save(self, *arguments)
+        saves.append(self.epoch)
+        if self.epoch == stop:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(checkpoint.Progress, "save", interrupted)
+    assert fitted(fabric, split, plan=plan, path=path)[1] is None
+    assert path.exists() and saves[-1] == stop
+    monkeypatch.setattr(checkpoint.Progress, "save", save)
+    again, resumed = fitted(fabric, split, plan=plan, path=path)
+    assert same(whole, again)
+    assert resumed.history == result.history and torch.equal(resumed.best_epoch, result.best_epoch)
+    assert all(torch.equal(resumed.snapshots[name], film) for name, film in result.snapshots.items())
+    assert not path.exists(), "a finished run leaves no checkpoint"
+
+
+@pytest.mark.parametrize("change", ["plan", "data", "betas", "option"])
+def test_a_checkpoint_of_other_settings_is_not_gone_on_from(fabric, tmp_path, monkeypatch, change):
+    split, path = data(), tmp_path / "checkpoint.safetensors"
+    terms, betas = chosen("nib", {"betas": [0.0, 0.1], "deviation": 1.0})
+    model = Bottleneck([0, 0, 1, 1], 3, 1, SHAPE)
+    progress = checkpoint.Progress(model, torch.optim.Adam(model.parameters()), [], 4)
+    members = train.Members("nib", [0, 1], betas)
+    before = progress.fingerprint((members, PLAN, terms.keywords), split.train)
+    assert before == progress.fingerprint((members, PLAN, terms.keywords), split.train)
+    after = {
+        "plan": ((members, PLAN._replace(lr=0.02), terms.keywords), split.train),
+        "data": ((members, PLAN, terms.keywords), data(n=81).train),
+        "betas": ((members._replace(betas=[0.0, 0.2]), PLAN, terms.keywords), split.train),
+        "option": ((members, PLAN, {"deviation": 2.0}), split.train),
+    }[change]
+    assert progress.fingerprint(*after) != before
+    progress.save(path, before)
+    assert not progress.load(path, progress.fingerprint(*after))
+
+
+def test_a_crash_while_saving_leaves_the_old_checkpoint(fabric, tmp_path, monkeypatch):
+    model, path = Bottleneck([0], 3, 1, SHAPE), tmp_path / "checkpoint.safetensors"
+    progress = checkpoint.Progress(model, torch.optim.Adam(model.parameters()), [], 1)
+    progress.save(path, "one")
+    before = path.read_bytes()
+
+    def full(tensors, target, metadata):
+        target.write_bytes(b"half")
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(checkpoint, "save_file", full)
+    with pytest.raises(OSError, match="No space"):
+        progress.save(path, "one")
+    assert path.read_bytes() == before
+
+
+def test_selection_keeps_the_best_validation_epoch_of_each_member(fabric):
+    split = data()
+    plan = PLAN._replace(epochs=40, records=40, lr=0.05)
+    model, result = fitted(fabric, split, label="plain", betas=(0.0,), plan=plan)
+    terms, _ = chosen("plain", {"betas": [0.0]})
+    scores = train.score(model, terms, split.valid, train.Members("plain", [0, 1], [0.0]))
+    for seed in (0, 1):
+        valid = {row["epoch"]: row["valid"] for row in result.history if row["seed"] == seed}
+        assert scores[seed].item() == pytest.approx(min(valid.values()), rel=1e-6)
+        assert valid[result.best_epoch[seed].item()] == min(valid.values())
+
+
+def test_scores_do_not_depend_on_the_blocks(fabric):
+    split = data(n=300)
+    model, _ = fitted(fabric, split, label="nib", plan=PLAN._replace(epochs=1))
+    terms, _ = chosen("nib", {"betas": [0.0, 0.1]})
+    members = train.Members("nib", [0, 1], [0.0, 0.1])
+    whole, parts = (train.score(model, terms, split.train, members, block=b) for b in (1000, 299))
+    torch.testing.assert_close(whole, parts)
+
+
+def test_clipping_bounds_each_members_gradient_alone():
+    model = Bottleneck([0, 1], 3, 1, SHAPE)
+    for p in model.parameters():
+        p.grad = torch.ones_like(p)
+        p.grad[1] *= 1e-6
+    before = [p.grad[1].clone() for p in model.parameters()]
+    train.clip_members(model, 1.0)
+    norm = torch.cat([p.grad[0].flatten() for p in model.parameters()]).norm()
+    assert norm.item() == pytest.approx(1.0, rel=1e-5)
+    assert all(torch.equal(p.grad[1], b) for p, b in zip(model.parameters(), before, strict=True))
+
+
+def nan_from(step):
+    """An objective whose second member stops being finite at a step."""
+    terms, _ = chosen("plain", {"betas": [0.0]})
+    calls = []
+
+    def broken(model, x, y, noise):
+        calls.append(1)
+        found = terms(model, x, y, noise)
+        spoil = torch.tensor([1.0, math.nan if len(calls) >= step else 1.0])
+        return found._replace(fit=found.fit * spoil)
+
+    return broken
+
+
+def test_a_loss_that_is_not_finite_stops_the_run_and_is_named(fabric):
+    with pytest.raises(FloatingPointError, match=r"vib with beta=0.0, seed=1: the loss is not finite at epoch \d; lower lr"):
+        fitted(fabric, data(), betas=(0.0,), after=nan_from(8))
+
+
+def test_divergence_can_be_recorded_and_leaves_the_others_alone(fabric):
+    split, plan = data(), PLAN._replace(on_divergence="record")
+    model, result = fitted(fabric, split, label="plain", betas=(0.0,), plan=plan, after=nan_from(12))
+    status = {row["seed"]: row["status"] for row in result.history if row["epoch"] == 6}
+    assert status[0] == "ok" and status[1].startswith("diverged at epoch ")
+    clean, _ = fitted(fabric, split, label="plain", betas=(0.0,))
+    for name, weights in clean.state_dict().items():
+        assert torch.equal(weights[0], model.state_dict()[name][0]) and model.state_dict()[name].isfinite().all()
+
+
+def test_snapshots_lie_evenly_in_log_epoch_and_end_with_the_last():
+    epochs = train.epochs_recorded(train.Plan(epochs=1000, batch=2, lr=1.0, records=7, snapshots=True))
+    assert epochs == [1, 3, 10, 32, 100, 316, 1000]
+    assert train.epochs_recorded(train.Plan(epochs=10, batch=2, lr=1.0, records=50)) == list(range(1, 11))
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"epochs": 3, "batch": 2}, "the plan lacks 'lr'"),
+        ({"epochs": 3, "batch": 2, "lr": 0.1, "epohcs": 3}, "a plan has no 'epohcs'; it takes epochs, batch"),
+        ({"epochs": 0, "batch": 2, "lr": 0.1}, "epochs must be a whole number >= 1, got 0"),
+        ({"epochs": 3, "batch": 1, "lr": 0.1}, "batch must be a whole number >= 2"),
+        ({"epochs": 3, "batch": 2, "lr": -0.1}, "lr must be a positive finite number, got -0.1"),
+        ({"epochs": 3, "batch": 2, "lr": 0.1, "select": "test"}, "unknown select 'test'; known: last, validation"),
+        ({"epochs": 3, "batch": 2, "lr": 0.1, "clip": 0.0}, "clip must be > 0"),
+    ],
+)
+def test_refuses_plans_that_cannot_be(settings, message):
+    with pytest.raises(ValueError, match=message):
+        train.planned(settings)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"plan": PLAN._replace(batch=81)}, "batch 81 is larger than the 80 training rows"),
+        ({"seeds": (0, 0)}, "distinct seeds"),
+    ],
+)
+def test_refuses_members_and_data_that_do_not_fit(fabric, options, message):
+    with pytest.raises(ValueError, match=message):
+        fitted(fabric, data(), **options)
