@@ -57,6 +57,15 @@ def at(path: str) -> Path:
     return ROOT / path
 
 
+def finished(family: str, name: str) -> Path:
+    """Return the folder of a run that is there, or say which runs are."""
+    place = at(family) / name
+    if not place.is_dir():
+        there = ", ".join(sorted(p.name for p in at(family).glob("*") if p.is_dir())) or "none"
+        raise ValueError(f"no run {name!r} in {family}; there are: {there}")
+    return place
+
+
 def folder(path: str) -> Path:
     """Create a folder given relative to the repository, for a stage to write into."""
     made = at(path)

@@ -1,4 +1,8 @@
-"""Print the claims table of the last run, and where its report is."""
+"""Print the claims table of the last run, and where its report is.
+
+python -m pipelines.ledger            also names verdicts that differ from the expected ones
+python -m pipelines.ledger --accept   stores the last run's verdicts as the expected ones of its scale
+"""
 
 import sys
 from pathlib import Path
@@ -10,13 +14,22 @@ CLAIMS, EXPECTED, REPORT = Path("reports/claims.json"), Path("reports/expected.j
 
 def flips(rows: list[dict]) -> list[str]:
     """Return a line for every verdict that differs from the stored expectation of its scale."""
-    expected = runs.read_json(EXPECTED)
+    expected = runs.read_json(EXPECTED) if EXPECTED.exists() else {}
     stored = {row["id"]: expected.get(row["scale"], {}).get(row["id"]) for row in rows}
     return [
         f"{row['id']}: expected {stored[row['id']]!r}, now {row['verdict']!r}"
         for row in rows
         if stored[row["id"]] != row["verdict"]
     ]
+
+
+def accept() -> None:
+    """Store the verdicts of the last run; what other scales expect stays."""
+    rows = runs.read_json(CLAIMS)
+    expected = runs.read_json(EXPECTED) if EXPECTED.exists() else {}
+    for scale in {row["scale"] for row in rows}:
+        expected[scale] = {row["id"]: row["verdict"] for row in rows if row["scale"] == scale}
+    runs.write_json(EXPECTED, expected)
 
 
 def show() -> None:
@@ -30,6 +43,6 @@ def show() -> None:
 
 if __name__ == "__main__":
     try:
-        show()
+        accept() if sys.argv[1:] == ["--accept"] else show()
     except FileNotFoundError as error:
         sys.exit(str(error))

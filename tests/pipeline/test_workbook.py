@@ -1,0 +1,244 @@
+"""The real workbook at smoke scale, in a copy: it repeats to the byte, survives what people do to it, and shows itself."""
+
+import fcntl
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+from lib import claims, runs
+from pipelines import ledger, workspace
+from tests.pipeline.test_runner import processes_end_in, wait_for
+
+ROOT = Path(__file__).parents[2]
+
+
+def repro(copy: Path, *options: str) -> subprocess.CompletedProcess:
+    return workspace.run(copy, "pipelines.repro", *options, capture_output=True, text=True)
+
+
+@pytest.fixture(scope="module")
+def workbook():
+    """The copy after `make repro SCALE=smoke`."""
+    copy = workspace.refresh(ROOT / workspace.SMOKE)
+    done = repro(copy)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    return copy
+
+
+@pytest.fixture
+def params(workbook):
+    """A function that edits the copy's params.yaml for one test; results return from DVC's run cache afterwards."""
+    path = workbook / "params.yaml"
+    before, lock = path.read_bytes(), (workbook / "dvc.lock").read_bytes()
+
+    def edit(change):
+        yaml = YAML()
+        content = yaml.load(path.read_text())
+        change(content)
+        with path.open("w") as file:
+            yaml.dump(content, file)
+
+    yield edit
+    path.write_bytes(before)
+    assert repro(workbook).returncode == 0
+    assert (workbook / "dvc.lock").read_bytes() == lock, "the way back leads elsewhere"
+
+
+def forget(workbook: Path, stage: str) -> None:
+    """Make DVC run one stage again, and nothing else."""
+    yaml, path = YAML(), workbook / "dvc.lock"
+    lock = yaml.load(path.read_text())
+    del lock["stages"][stage]
+    with path.open("w") as file:
+        yaml.dump(lock, file)
+    shutil.rmtree(workbook / ".dvc/cache/runs", ignore_errors=True)
+
+
+def tracked_bytes(workbook: Path) -> dict[str, bytes]:
+    pages = [p for p in (workbook / "reports").rglob("*") if p.is_file() and p.name != "provenance.html" and "failed" not in p.parts]
+    return {str(p.relative_to(workbook)): p.read_bytes() for p in pages}
+
+
+def test_nothing_to_do_runs_nothing(workbook):
+    done = repro(workbook)
+    assert done.returncode == 0 and "Running stage" not in done.stdout
+
+
+def test_ends_by_showing_the_report_and_the_claims(workbook):
+    out = repro(workbook).stdout
+    rows = runs.read_json(workbook / "reports/claims.json")
+    assert f"report: {(workbook / 'reports/index.html').resolve()}" in out
+    assert all(row["id"] in out for row in rows)
+
+
+def test_running_all_again_gives_the_same_bytes(workbook):
+    lock, pages = (workbook / "dvc.lock").read_bytes(), tracked_bytes(workbook)
+    done = workspace.run(workbook, "dvc", "repro", "--force", capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("Running stage") == lock.count(b"cmd:")
+    assert (workbook / "dvc.lock").read_bytes() == lock
+    assert tracked_bytes(workbook) == pages
+
+
+@pytest.mark.parametrize(("stage", "name"), [("train@relu", "train-relu"), ("report", "report")])
+def test_killed_in_a_stage_it_leaves_no_orphan_and_ends_as_undisturbed(workbook, stage, name):
+    lock, pages = (workbook / "dvc.lock").read_bytes(), tracked_bytes(workbook)
+    forget(workbook, stage)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "pipelines.repro"], cwd=workbook, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    wait_for(workbook / f"build/partial/{name}")
+    time.sleep(2)
+    assert processes_working_in(workbook)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    assert processes_end_in(workbook, seconds=10)
+    assert repro(workbook).returncode == 0
+    assert (workbook / "dvc.lock").read_bytes() == lock
+    assert tracked_bytes(workbook) == pages
+
+
+def processes_working_in(folder: Path) -> list[str]:
+    found = subprocess.run(["pgrep", "-fa", "pipelines.run_notebook"], capture_output=True, text=True).stdout.splitlines()
+    return [line for line in found if Path(f"/proc/{line.split()[0]}/cwd").resolve() == folder.resolve()]
+
+
+def test_a_second_run_says_that_it_waits(workbook):
+    with (workbook / "build/repro.lock").open("a+") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        held.truncate(0)
+        held.write("12345")
+        held.flush()
+        second = subprocess.Popen(
+            [sys.executable, "-m", "pipelines.repro"], cwd=workbook, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+        assert "another make repro (process 12345) works in this folder; waiting" in second.stdout.readline()
+        time.sleep(1)
+        assert second.poll() is None
+    assert second.communicate(timeout=120)[0] and second.returncode == 0
+
+
+def test_a_removed_study_leaves_nothing_behind(workbook, params):
+    def without(content):
+        for run in ("tanh", "relu"):
+            del content["runs"][run]
+        del content["studies"]["compression_tanh_relu"]
+        del content["data"]["twelve_bit"]
+
+    overlay = workbook / "pipelines/scales/smoke.yaml"
+    before = overlay.read_text()
+    overlay.write_text(re.sub(r"  (tanh|relu):\n.*\n", "", before))
+    params(without)
+    done = repro(workbook)
+    overlay.write_text(before)
+    assert done.returncode == 0, done.stderr
+    rows = runs.read_json(workbook / "reports/claims.json")
+    assert rows and not [row for row in rows if row["data"] == "twelve_bit"]
+    page = (workbook / "reports/index.html").read_text()
+    assert "tanh_binning" not in page and "compression_tanh_relu" not in page
+    gone = ("runs/twelve_bit/tanh/train", "reports/studies/compression_tanh_relu", "reports/pages/compression_tanh_relu.html")
+    assert not [name for name in gone if (workbook / name).exists()]
+
+
+BAD = {
+    "a typo in the plan": (lambda p: p["runs"]["diabetes"]["train"]["plan"].insert(0, "epohcs", 3), "a plan has no 'epohcs'"),
+    "a typo in a stage's parameter": (lambda p: p["runs"]["diabetes"]["plane"].insert(0, "rwos", 3), "no parameter rwos; it takes"),
+    "a negative beta": (
+        lambda p: p["runs"]["diabetes"]["train"]["methods"]["vib"].__setitem__("betas", [-0.1]),
+        "vib: betas must be a list of numbers >= 0, got [-0.1]",
+    ),
+    "an unknown method": (
+        lambda p: p["runs"]["diabetes"]["train"]["methods"].insert(0, "vibe", {"betas": [0.0]}),
+        "unknown objective 'vibe'; known: cs_ib",
+    ),
+    "an unknown run": (
+        lambda p: p["studies"]["cs_ib_regression"]["parameters"].__setitem__("data", ["diabetis"]),
+        "no run 'diabetis' in runs/regression; there are: diabetes, flights, rotated_digits",
+    ),
+    "an unknown data set": (lambda p: p["data"]["diabetes"].__setitem__("source", "diabetis"), "unknown data set 'diabetis'; known:"),
+    "an overlay that names nothing": (lambda p: p["runs"]["diabetes"]["train"]["plan"].__delitem__("epochs"), "which params.yaml lacks"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_parameters_stop_the_run_with_one_message(workbook, params, case):
+    change, message = BAD[case]
+    params(change)
+    done = repro(workbook)
+    said = done.stdout + done.stderr
+    assert done.returncode != 0 and message in said, said[-2000:]
+    assert "Traceback" not in said
+    assert "nothing half-done counts as a result" in said
+    assert not list((workbook / "build/partial").glob("*-*")), "something half-written is left"
+
+
+def test_lost_data_come_back_and_rotten_ones_are_named(workbook):
+    raw = workbook / "data/raw"
+    shutil.rmtree(raw / "diabetes")
+    assert repro(workbook).returncode == 0 and (raw / "diabetes/table.parquet").exists()
+    kept = max((p for p in (workbook / ".dvc/cache/files/md5").rglob("*") if p.is_file()), key=lambda p: p.stat().st_size)
+    content = kept.read_bytes()
+    kept.chmod(0o644)
+    kept.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    kept.chmod(0o444)
+    done = repro(workbook)
+    kept.chmod(0o644)
+    kept.write_bytes(content)
+    kept.chmod(0o444)
+    assert done.returncode != 0
+    assert kept.name in done.stderr
+
+
+def test_dvcs_own_commands_show_something(workbook):
+    shown = workspace.run(workbook, "dvc", "metrics", "show", "--json", capture_output=True, text=True)
+    values = json.loads(shown.stdout)[""]["data"]["reports/summary/metrics.json"]["data"]
+    assert set(values) == {"verdicts", "measured"} and len(values["measured"]) >= 18
+    drawn = workspace.run(workbook, "dvc", "plots", "show", "--out", "build/plots", capture_output=True, text=True)
+    assert drawn.returncode == 0, drawn.stderr
+    assert len(re.findall(r"vega", (workbook / "build/plots/index.html").read_text())) > 2
+
+
+# The ledger.
+
+SCHEMA = {"id": str, "part": str, "source": str, "where": str, "says": str, "rule": str, "scale": str, "data": str, "verdict": str}
+
+
+def test_the_ledger_is_as_people_were_told(workbook):
+    rows = runs.read_json(workbook / "reports/claims.json")
+    claims.check(rows, "claims.json")
+    for row in rows:
+        assert all(isinstance(row[name], kind) for name, kind in SCHEMA.items()), row
+        assert isinstance(row["seeds"], int) and isinstance(row["measured"], float | int | None)
+    keys = set(re.findall(r"^@\w+\{([^,]+),", (ROOT / "references.bib").read_text(), re.M))
+    assert {row["source"] for row in rows} <= keys
+
+
+def test_no_verdict_flipped_unnoticed(workbook):
+    assert ledger.flips(runs.read_json(workbook / "reports/claims.json")) == []
+
+
+def test_no_verdict_of_this_machines_last_run_flipped():
+    path = ROOT / "reports/claims.json"
+    if not path.exists():
+        pytest.skip("make repro has not run here")
+    assert ledger.flips(runs.read_json(path)) == []
+
+
+def test_every_scale_of_the_expectation_names_the_same_claims(workbook):
+    expected = runs.read_json(ROOT / "reports/expected.json")
+    ids = {row["id"] for row in runs.read_json(workbook / "reports/claims.json")}
+    assert set(expected) == {"smoke", "embedded"} and all(set(verdicts) == ids for verdicts in expected.values())
+
+
+def test_notebooks_hold_what_this_code_gives():
+    done = subprocess.run([sys.executable, "-m", "pipelines.notebooks", "--check"], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]

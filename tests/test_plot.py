@@ -1,0 +1,92 @@
+"""Figures hold what the tables hold, and the same table gives the same bytes."""
+
+import json
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+
+from lib import plot
+
+
+@pytest.fixture
+def ax():
+    with plot.style():
+        figure, ax = plt.subplots()
+        yield ax
+        plt.close(figure)
+
+
+def points(seeds=3):
+    rows = [
+        {"epoch": e, "layer": layer, "seed": s, "mi_xt": 5 - layer - 0.1 * s + e / 100, "mi_ty": 0.6, "member": s}
+        for e in (1, 10, 100)
+        for layer in (1, 2)
+        for s in range(seeds)
+    ]
+    return pd.DataFrame(rows)
+
+
+def test_the_plane_shows_the_mean_path_of_each_layer(ax):
+    plot.information_plane(points(), ax=ax)
+    first, second = (line.get_xdata() for line in ax.lines[:2])
+    np.testing.assert_allclose(first, [3.91, 4.0, 4.9])
+    np.testing.assert_allclose(second, first - 1)
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("I(X;T) in nats", "I(T;Y) in nats")
+
+
+def test_over_epochs_shows_means_and_the_range_of_seeds(ax):
+    plot.over_epochs(points(), value="mi_xt", by="layer", ax=ax)
+    np.testing.assert_allclose(ax.lines[0].get_ydata(), [3.91, 4.0, 4.9])
+    band = ax.collections[0].get_paths()[0].vertices[:, 1]
+    assert band.min() == pytest.approx(3.81) and band.max() == pytest.approx(5.0)
+    assert ax.get_xscale() == "log" and [t.get_text() for t in ax.get_legend().get_texts()] == ["layer 1", "layer 2"]
+
+
+def test_capacity_against_performance_goes_along_beta(ax):
+    frame = pd.DataFrame(
+        [
+            {"method": "vib", "beta": b, "seed": s, "capacity": 1 - b, "performance": b + 0.1 * s}
+            for b in (0.5, 0.0, 1.0)
+            for s in (0, 1)
+        ]
+    )
+    plot.capacity_against_performance(frame, ax=ax)
+    np.testing.assert_allclose(ax.lines[0].get_xydata(), [[1, 0.05], [0.5, 0.55], [0, 1.05]])
+
+
+def test_verdicts_stack_up_to_the_number_of_claims(ax):
+    rows = [{"source": "a", "verdict": "holds"}] * 2 + [
+        {"source": "a", "verdict": "fails"},
+        {"source": "b", "verdict": "holds"},
+    ]
+    plot.verdicts(rows, ax=ax)
+    ends = {}
+    for bar in ax.patches:
+        ends[bar.get_y()] = max(ends.get(bar.get_y(), 0), bar.get_x() + bar.get_width())
+    assert sorted(ends.values()) == [1, 3]
+
+
+def test_loss_curves_start_at_each_methods_smallest_beta(ax):
+    frame = pd.DataFrame(
+        [{"method": "m", "beta": b, "seed": s, "epoch": e, "valid": e + b} for b in (0.0, 5.0) for s in (0, 1) for e in (1, 2)]
+    )
+    plot.loss_curves(frame, ax=ax)
+    np.testing.assert_allclose(ax.lines[0].get_ydata(), [1, 2])
+
+
+def test_svg_bytes_repeat(tmp_path):
+    def drawn(name):
+        with plot.style():
+            figure, ax = plt.subplots()
+            plot.information_plane(points(), ax=ax)
+        plot.keep(tmp_path, {name: (figure, "A title", "a caption")})
+        plt.close(figure)
+        return (tmp_path / f"figures/{name}.svg").read_bytes()
+
+    first = drawn("one")
+    assert first == drawn("two") and b"<svg" in first and b"dc:date" not in first
+    assert json.loads((tmp_path / "figures.json").read_text()) == [
+        {"file": "two.svg", "title": "A title", "caption": "a caption"}
+    ]
