@@ -45,7 +45,7 @@ def evidence(study: str, copy: Path) -> dict:
         "scale": params["scale"],
         "seeds": params["seeds"],
         "command": f"make record STUDY={study}",
-        "commit": provenance.git("rev-parse", "HEAD"),
+        "commit": provenance.git("-C", str(copy), "rev-parse", "HEAD"),
         "lock": hashlib.sha256(Path("requirements.lock").read_bytes()).hexdigest(),
         "hashes": hashes,
         "machine": provenance.machine(),
