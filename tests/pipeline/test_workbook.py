@@ -38,7 +38,7 @@ def workbook():
 def params(workbook):
     """A function that edits the copy's params.yaml for one test; results return from DVC's run cache afterwards."""
     path = workbook / "params.yaml"
-    before, lock = path.read_bytes(), (workbook / "dvc.lock").read_bytes()
+    before, lock = path.read_bytes(), runs.read_yaml(workbook / "dvc.lock")
 
     def edit(change):
         yaml = YAML()
@@ -50,7 +50,7 @@ def params(workbook):
     yield edit
     path.write_bytes(before)
     assert repro(workbook).returncode == 0
-    assert (workbook / "dvc.lock").read_bytes() == lock, "the way back leads elsewhere"
+    assert runs.read_yaml(workbook / "dvc.lock") == lock, "the way back leads elsewhere"
 
 
 def forget(workbook: Path, stage: str) -> None:
@@ -128,26 +128,16 @@ def test_a_second_run_says_that_it_waits(workbook):
 
 
 def test_a_removed_study_leaves_nothing_behind(workbook, params):
-    def without(content):
-        for run in ("tanh", "relu"):
-            del content["runs"][run]
-        del content["studies"]["compression_tanh_relu"]
-        del content["data"]["twelve_bit"]
-
-    overlay = workbook / "pipelines/scales/smoke.yaml"
-    before = overlay.read_text()
-    overlay.write_text(re.sub(r"  (tanh|relu):\n.*\n", "", before))
-    params(without)
+    study = "compression_tanh_relu"
+    params(lambda content: content["studies"].__delitem__(study))
     done = repro(workbook)
-    overlay.write_text(before)
     assert done.returncode == 0, done.stderr
+    assert f"stage study@{study} is no longer in params.yaml: its results are removed" in done.stdout
     rows = runs.read_json(workbook / "reports/claims.json")
     assert rows and not [row for row in rows if row["data"] == "twelve_bit"]
     page = (workbook / "reports/index.html").read_text()
-    assert "tanh_binning" not in page and "compression_tanh_relu" not in page
-    study = "compression_tanh_relu"
-    gone = ("runs/twelve_bit/tanh/train", f"reports/studies/{study}", f"reports/pages/{study}.html")
-    assert not [name for name in gone if (workbook / name).exists()]
+    assert "tanh_binning" not in page and study not in page
+    assert not [p for p in (workbook / "reports").rglob(f"*{study}*") if "failed" not in p.parts]
 
 
 def train_of(content):

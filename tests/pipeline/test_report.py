@@ -1,0 +1,116 @@
+"""The report as a browser shows it: nothing missing, nothing too wide, nothing complained of."""
+
+import html
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from lib import runs
+from pipelines import workspace
+from tests.pipeline.test_workbook import workbook  # noqa: F401 - a fixture
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+browser = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")
+FLAGS = [
+    *("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
+    *("--disable-background-networking", "--disable-component-update", "--hide-scrollbars", "--enable-logging=stderr"),
+]
+PROBE = """<script>addEventListener("load", () => {
+  const wide = document.documentElement.clientWidth;
+  const scrolls = e => e && (getComputedStyle(e).overflowX != "visible" || scrolls(e.parentElement));
+  const all = [...document.body.querySelectorAll("*")];
+  const found = {
+    width: wide,
+    images: document.images.length,
+    missing: [...document.images].filter(i => !i.naturalWidth).map(i => i.alt),
+    outside: all.filter(e => e.getBoundingClientRect().right > wide + 1 && !scrolls(e.parentElement))
+      .map(e => e.outerHTML.slice(0, 80)),
+    page: document.documentElement.scrollWidth,
+    tex: [...document.querySelectorAll("math")].filter(m => m.textContent.includes("\\\\")).length,
+  };
+  const pre = document.createElement("pre");
+  pre.id = "probe";
+  pre.textContent = JSON.stringify(found);
+  document.body.append(pre);
+});</script></body>"""
+
+
+def probed(page: Path, tmp_path: Path, width: int, *flags: str) -> tuple[dict, str]:
+    """Return what the page measured of itself at a width, and what the browser's console said.
+
+    A headless window is at least 500 wide, so narrow pages are measured in a frame of that width.
+    """
+    reports, place = workspace.SMOKE.resolve() / "reports", tmp_path / "reports"
+    shutil.copytree(reports, place)
+    copy = place / page.relative_to(reports)
+    copy.write_text(copy.read_text().replace("</body>", PROBE))
+    frame = place / "frame.html"
+    inner = copy.relative_to(place)
+    frame.write_text(
+        f'<body style="margin:0"><iframe id="f" src="{inner}" style="width:{width}px;height:3000px;border:0"></iframe>'
+        '<script>addEventListener("load",()=>setTimeout(()=>{const p=document.createElement("pre");p.id="out";'
+        'p.textContent=f.contentDocument.getElementById("probe").textContent;document.body.append(p)},500))</script></body>'
+    )
+    command = [CHROMIUM, *FLAGS, *flags, f"--user-data-dir={tmp_path / 'profile'}", "--allow-file-access-from-files"]
+    command += [f"--window-size={max(width, 600)},3000", "--dump-dom", "--virtual-time-budget=5000", f"file://{frame}"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    found = re.search(r'<pre id="out">(.*?)</pre>', done.stdout, re.S)
+    assert found, done.stdout[-500:] + done.stderr[-1000:]
+    return json.loads(html.unescape(found[1])), "\n".join(line for line in done.stderr.splitlines() if "CONSOLE" in line)
+
+
+PAGES = ["index.html", "pages/data.html", "pages/cs_ib_regression.html", "pages/compression_tanh_relu.html"]
+
+
+@browser
+@pytest.mark.parametrize("width", [400, 1280])
+@pytest.mark.parametrize("name", PAGES)
+def test_pages_are_whole_at_every_width(workbook, tmp_path, name, width):  # noqa: F811
+    found, console = probed(workbook.resolve() / "reports" / name, tmp_path, width)
+    assert found["width"] == width
+    assert found["missing"] == [] and found["outside"] == [] and found["tex"] == 0, found
+    assert found["page"] <= width
+    assert found["images"] > 0 or name == "pages/data.html"
+    assert console == ""
+
+
+@browser
+def test_the_probe_can_fail(workbook, tmp_path):  # noqa: F811
+    page = workbook.resolve() / "reports/pages/data.html"
+    before = page.read_text()
+    spoilt = (
+        '<img src="nowhere.png" alt="lost"><div style="width:3000px">wide</div><script>console.error("bad")</script></main>'
+    )
+    page.write_text(before.replace("</main>", spoilt))
+    try:
+        found, console = probed(page, tmp_path, 400)
+    finally:
+        page.write_text(before)
+    assert found["missing"] == ["lost"] and found["outside"] and found["page"] > 400 and "bad" in console
+
+
+def test_pages_run_nothing_and_load_nothing(workbook):  # noqa: F811
+    for name in PAGES:
+        page = (workbook / "reports" / name).read_text()
+        assert "<script" not in page.lower() and " onload=" not in page
+        assert not re.findall(r'(?:src|href)="https?://[^"]+\.(?:js|css|png|svg|woff2?)"', page)
+
+
+def test_links_lead_somewhere(workbook):  # noqa: F811
+    for name in PAGES:
+        page = workbook / "reports" / name
+        for link in re.findall(r'(?:src|href)="([^"#:]+)(?:#[^"]*)?"', page.read_text()):
+            assert (page.parent / link).exists(), f"{name} leads to {link}, which is not there"
+
+
+def test_every_claim_and_card_is_shown(workbook):  # noqa: F811
+    page = (workbook / "reports/index.html").read_text()
+    assert all(row["id"] in page for row in runs.read_json(workbook / "reports/claims.json"))
+    data = (workbook / "reports/pages/data.html").read_text()
+    cards = [p.parent.name for p in (workbook / "data/raw").glob("*/card.md")]
+    assert len(cards) >= 8 and all(f'id="{name}"' in data for name in cards)
+    assert "licence" in data.lower()
