@@ -8,7 +8,7 @@ export PATH := $(ENV)/bin:$(PATH)
 export VIRTUAL_ENV := $(ENV)
 unexport PYTHONPATH PYTHONHOME PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup repro test lint unit pipeline nbval lab notebooks claims report record lock clean
+.PHONY: help setup repro test lint unit pipeline nbval lab notebooks claims report record bench lock clean
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## */  make \1\t/' | expand -t 20
 
@@ -28,7 +28,7 @@ lint: $(READY)
 	ruff format --check .
 
 unit: $(READY)
-	$(PY) -m pytest tests -n 2 --dist loadfile
+	$(PY) -m pytest tests -n 2 --dist loadfile --ignore tests/pipeline
 
 pipeline: $(READY)
 	$(PY) -m pytest tests/pipeline
@@ -50,6 +50,9 @@ report: $(READY)  ## build the report again from finished studies
 
 record: $(READY)  ## run one study on its public data set and keep the evidence (STUDY=...)
 	@$(PY) -m pipelines.record $(STUDY)
+
+bench: $(READY)  ## time the hot paths against their peers, one thread
+	@OMP_NUM_THREADS=1 $(PY) -m tests.bench
 
 lock: $(READY)  ## resolve pyproject.toml anew into requirements.lock and environment.yml
 	@$(PY) -m pipelines.environment --lock

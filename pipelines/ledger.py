@@ -1,15 +1,23 @@
 """Print the claims table of the last run, and where its report is.
 
 python -m pipelines.ledger            also names verdicts that differ from the expected ones
-python -m pipelines.ledger --accept   stores the last run's verdicts as the expected ones of its scale
+python -m pipelines.ledger --accept   stores the last run's verdicts as the expected ones of its scale, and README's figures
 """
 
+import shutil
 import sys
 from pathlib import Path
 
 from lib import claims, runs
 
 CLAIMS, EXPECTED, REPORT = Path("reports/claims.json"), Path("reports/expected.json"), Path("reports/index.html")
+
+
+FIGURES = Path("reports/figures")
+SHOWN = [
+    Path("reports/studies/cs_ib_regression/figures/capacity.svg"),
+    Path("reports/studies/compression_tanh_relu/figures/planes.svg"),
+]
 
 
 def flips(rows: list[dict]) -> list[str]:
@@ -30,6 +38,10 @@ def accept() -> None:
     for scale in {row["scale"] for row in rows}:
         expected[scale] = {row["id"]: row["verdict"] for row in rows if row["scale"] == scale}
     runs.write_json(EXPECTED, expected)
+    if "embedded" in {row["scale"] for row in rows}:
+        for figure in SHOWN:
+            FIGURES.mkdir(exist_ok=True)
+            shutil.copy(figure, FIGURES / figure.name)
 
 
 def show() -> None:

@@ -1,10 +1,12 @@
 """Verdicts follow from rules, and the ledger refuses what is not a row."""
 
 import json
+import re
+from pathlib import Path
 
 import pytest
 
-from lib import claims
+from lib import claims, runs
 
 CLAIM = claims.Claim("a_claim", "information", "saxe2018information", "Fig. 1", "it is so", 0.1, claims.above(0.1, "score"))
 
@@ -65,3 +67,9 @@ def test_refuses_an_id_twice():
     row = claims.judge(CLAIM, [1.0] * 5, scale="embedded", data="toy")
     with pytest.raises(ValueError, match="more than one claim named a_claim"):
         claims.check([row, row], "toy")
+
+
+def test_the_readme_says_what_the_ledger_expects():
+    text = (Path(__file__).parents[1] / "README.md").read_text()
+    told = dict(re.findall(r"^\| `(\w+)`.*\| (holds|fails|not at this scale) \|$", text, re.M))
+    assert told == runs.read_json(Path(__file__).parents[1] / "reports/expected.json")["embedded"]
