@@ -79,7 +79,8 @@ class Progress:
             found = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
         self.epoch, self.history = facts["epoch"], facts["history"]
         self.model.load_state_dict(under("model", found))
-        self.best, self.best_score, self.best_epoch = under("best", found), found["best_score"], found["best_epoch"]
+        self.best = {name: w.to(self.best[name].device) for name, w in under("best", found).items()}
+        self.best_score, self.best_epoch = found["best_score"], found["best_epoch"]
         moments: dict[int, dict] = {}
         for name, value in under("adam", found).items():
             index, key = name.split(".")
@@ -89,7 +90,8 @@ class Progress:
         for i, generator in enumerate(self.generators):
             generator.set_state(found[f"generator.{i}"])
         taken = sum(name.startswith("snapshot.") for name in found) // len(self.best)
-        self.snapshots = [under(f"snapshot.{i}", found) for i in range(taken)]
+        films = [under(f"snapshot.{i}", found) for i in range(taken)]
+        self.snapshots = [{name: w.to(self.best[name].device) for name, w in film.items()} for film in films]
         return True
 
 

@@ -16,10 +16,10 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
-from lib import checks
 from lib.bottlenecks.misses import miss
 from lib.checkpoint import Progress
 from lib.nets import Bottleneck
+from lib.plan import Plan, epochs_recorded, planned
 from lib.progress import bar
 from lib.types import Rows, Split, Terms
 
@@ -28,19 +28,6 @@ os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] = "0"
 
 Objective = Callable[[Bottleneck, Tensor, Tensor, Tensor], Terms]
 SAVE_EVERY = 20.0  # seconds between checkpoints
-
-
-class Plan(NamedTuple):
-    """What every method of a run is given alike."""
-
-    epochs: int
-    batch: int
-    lr: float
-    select: str = "validation"  # keep the weights of the best recorded validation score, or of the "last" epoch
-    clip: float = math.inf  # largest gradient norm of a member
-    records: int = 50  # epochs at which scores are taken
-    snapshots: bool = False  # keep the weights of those epochs, which then lie evenly in log epoch
-    on_divergence: str = "refuse"  # or "record": a member that diverges is an outcome
 
 
 class Members(NamedTuple):
@@ -100,7 +87,7 @@ def fit(
             sums += torch.stack([step.fit.detach(), step.price.detach()])
         progress.epoch = epoch
         if epoch in recorded:
-            record(progress, members, plan, sums / steps, score(model, terms, split.valid, members))
+            record(progress, members, plan, (sums / steps).cpu(), score(model, terms, split.valid, members).cpu())
         if checkpoint and time.monotonic() - saved > SAVE_EVERY:
             progress.save(checkpoint, fingerprint)
             saved = time.monotonic()
@@ -108,22 +95,6 @@ def fit(
     if checkpoint:
         checkpoint.unlink(missing_ok=True)
     return Fitted(progress.history, progress.best_epoch, recorded, progress.film())
-
-
-def planned(settings: dict) -> Plan:
-    """Return the plan that a run's settings describe, refusing names it does not have and numbers that cannot be."""
-    if unknown := sorted(set(settings) - set(Plan._fields)):
-        raise ValueError(f"a plan has no {unknown[0]!r}; it takes {', '.join(Plan._fields)}")
-    if missing := sorted({"epochs", "batch", "lr"} - set(settings)):
-        raise ValueError(f"the plan lacks {missing[0]!r}; it needs epochs, batch and lr")
-    plan = Plan(**settings)
-    checks.counted(plan.epochs, "epochs"), checks.counted(plan.batch, "batch", least=2), checks.counted(plan.records, "records")
-    checks.positive(plan.lr, "lr")
-    checks.known(plan.select, {"validation": 0, "last": 0}, "select")
-    checks.known(plan.on_divergence, {"refuse": 0, "record": 0}, "on_divergence")
-    if not plan.clip > 0:
-        raise ValueError(f"clip must be > 0, got {plan.clip}; .inf leaves gradients as they are")
-    return plan
 
 
 def check(plan: Plan, split: Split, members: Members) -> None:
@@ -137,13 +108,6 @@ def check(plan: Plan, split: Split, members: Members) -> None:
         )
     if plan.batch > (n := split.train.x.shape[1]):
         raise ValueError(f"batch {plan.batch} is larger than the {n} training rows; choose at most {n}")
-
-
-def epochs_recorded(plan: Plan) -> list[int]:
-    """Return the epochs at which scores are taken, the last among them: evenly spaced, or in log epoch with snapshots."""
-    even = torch.linspace(plan.epochs, 1, min(plan.records, plan.epochs), dtype=torch.float64)
-    log = torch.logspace(math.log10(plan.epochs), 0, plan.records, dtype=torch.float64)
-    return (log if plan.snapshots else even).round().long().unique().tolist()
 
 
 def batches(

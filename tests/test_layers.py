@@ -13,7 +13,7 @@ from lib import runs
 ROOT = Path(__file__).parents[1]
 LEVELS = [
     {"types", "checks", "kernels", "progress", "checkpoint"},
-    {"data", "estimators", "nets"},
+    {"data", "estimators", "nets", "plan"},
     {"bottlenecks"},
     {"train", "plane"},
     {"claims", "plot", "runs", "trained"},

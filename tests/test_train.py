@@ -10,10 +10,11 @@ from lib import checkpoint, train
 from lib.bottlenecks import chosen
 from lib.data.synthetic import linear_gaussian
 from lib.nets import Bottleneck
+from lib.plan import Plan, epochs_recorded, planned
 from lib.types import Rows, Split
 
 SHAPE = {"hidden": [8], "code": 2, "decoder": [8], "activation": "tanh"}
-PLAN = train.Plan(epochs=6, batch=16, lr=0.01, records=6)
+PLAN = Plan(epochs=6, batch=16, lr=0.01, records=6)
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +49,7 @@ def test_a_linear_net_finds_the_least_squares_solution(fabric):
     split = data(seeds=1, n=400)
     model = Bottleneck([0], 3, 1, {"hidden": [], "code": 3, "activation": "tanh"})
     terms, betas = chosen("plain", {"betas": [0.0]})
-    plan = train.Plan(epochs=300, batch=400, lr=0.02, select="last", records=1)
+    plan = Plan(epochs=300, batch=400, lr=0.02, select="last", records=1)
     train.fit(fabric, model, terms, split, plan, train.Members("plain", [0], betas))
     x = torch.cat([split.train.x[0], torch.ones(400, 1)], 1)
     best = torch.linalg.lstsq(x, split.train.y[0]).solution
@@ -206,9 +207,9 @@ def test_divergence_can_be_recorded_and_leaves_the_others_alone(fabric):
 
 
 def test_snapshots_lie_evenly_in_log_epoch_and_end_with_the_last():
-    epochs = train.epochs_recorded(train.Plan(epochs=1000, batch=2, lr=1.0, records=7, snapshots=True))
+    epochs = epochs_recorded(Plan(epochs=1000, batch=2, lr=1.0, records=7, snapshots=True))
     assert epochs == [1, 3, 10, 32, 100, 316, 1000]
-    assert train.epochs_recorded(train.Plan(epochs=10, batch=2, lr=1.0, records=50)) == list(range(1, 11))
+    assert epochs_recorded(Plan(epochs=10, batch=2, lr=1.0, records=50)) == list(range(1, 11))
 
 
 @pytest.mark.parametrize(
@@ -225,7 +226,7 @@ def test_snapshots_lie_evenly_in_log_epoch_and_end_with_the_last():
 )
 def test_refuses_plans_that_cannot_be(settings, message):
     with pytest.raises(ValueError, match=message):
-        train.planned(settings)
+        planned(settings)
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from lib.estimators.cs import cs_qmi
 from lib.estimators.kde import mi_upper
 from lib.estimators.knn import mi_ksg
 from lib.nets import Bottleneck
+from lib.plan import Plan
 from lib.runs import write_json
 from lib.types import Rows, Split
 from pipelines.provenance import machine
@@ -64,7 +65,7 @@ def trained(seeds: list[int], split: Split) -> None:
     """Train VIB for two epochs."""
     terms, betas = chosen("vib", {"betas": [0.01]})
     model = Bottleneck(seeds, 10, 1, SHAPE)
-    plan = train.Plan(epochs=2, batch=64, lr=1e-3, records=1)
+    plan = Plan(epochs=2, batch=64, lr=1e-3, records=1)
     train.fit(Fabric(accelerator="cpu", devices=1), model, terms, split, plan, train.Members("vib", seeds, betas))
 
 
