@@ -70,6 +70,13 @@ def test_cs_divergence_is_minus_two_log_cosine_of_embeddings():
     assert cs_divergence(x, y, width=0.7).item() == pytest.approx(-2 * cosine.log().item(), rel=1e-10)
 
 
+def test_hsic_is_the_trace_of_centred_gram_matrices():
+    x, y = normal(15, 2, seed=0), normal(15, 1, seed=1)
+    k, q = (torch.exp(-torch.cdist(z, z).square() / (2 * 0.8**2)) for z in (x, y))
+    h = torch.eye(15, dtype=torch.float64) - 1 / 15
+    assert hsic(x, y, width_x=0.8, width_y=0.8).item() == pytest.approx(((k @ h @ q @ h).trace() / 14**2).item(), rel=1e-9)
+
+
 def test_conditional_divergence_is_the_dense_formula():
     x, y, guess = normal(50, 4, seed=0), normal(50, 1, seed=1), normal(50, 1, seed=2)
     k, l1, l2, l21 = (

@@ -3,6 +3,7 @@
 import pytest
 
 from pipelines.markdown import html, table
+from pipelines.report import templates
 
 
 def test_raw_html_is_shown_not_run():
@@ -35,3 +36,16 @@ def test_data_frames_keep_cells_and_lose_all_else():
     )
     assert '<td colspan="2">&lt;b&gt;</td>' in page
     assert not any(word in page for word in ("script", "onclick", "border", "style", "td {}"))
+
+
+def test_what_a_claim_says_is_text_not_html():
+    row = dict.fromkeys(("id", "source", "where", "says", "published", "data", "rule"), '<img src=x onerror="1">')
+    row |= {"verdict": "holds", "measured": 0.1234, "spread": None, "seeds": 5}
+    page = str(templates().get_template("macros.html").module.ledger([row]))
+    assert "<img" not in page and page.count("&lt;img") >= 6 and "0.123" in page
+
+
+def test_figures_cannot_break_out_of_their_frame():
+    figure = {"uri": "data:,", "title": '"><script>', "caption": "<b>"}
+    page = str(templates().get_template("macros.html").module.picture(figure, "dvc repro"))
+    assert "<script" not in page and "<b>" not in page

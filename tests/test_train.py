@@ -128,6 +128,26 @@ def test_a_checkpoint_of_other_settings_is_not_gone_on_from(fabric, tmp_path, mo
     assert not progress.load(path, progress.fingerprint(*after))
 
 
+def test_a_checkpoint_brings_back_the_whole_state(tmp_path):
+    def progress():
+        model = Bottleneck([0, 1], 3, 1, SHAPE)
+        return checkpoint.Progress(model, torch.optim.Adam(model.parameters()), [torch.Generator().manual_seed(5)], 2)
+
+    before, after, path = progress(), progress(), tmp_path / "state.safetensors"
+    sum(p.square().sum() for p in before.model.parameters()).backward()
+    before.optimizer.step()
+    before.epoch, before.history = 9, [{"epoch": 9}]
+    before.keep(torch.tensor([True, False]), torch.tensor([0.5, 0.1]))
+    before.snapshot()
+    before.model.output.weight.data.zero_()
+    torch.rand(3, generator=before.generators[0])
+    before.save(path, "same")
+    assert after.load(path, "same")
+    found, wanted = after.tensors(), before.tensors()
+    assert found.keys() == wanted.keys() and all(torch.equal(found[name], wanted[name]) for name in wanted)
+    assert (after.epoch, after.history) == (9, [{"epoch": 9}])
+
+
 def test_a_crash_while_saving_leaves_the_old_checkpoint(fabric, tmp_path, monkeypatch):
     model, path = Bottleneck([0], 3, 1, SHAPE), tmp_path / "checkpoint.safetensors"
     progress = checkpoint.Progress(model, torch.optim.Adam(model.parameters()), [], 1)
