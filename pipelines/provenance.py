@@ -36,7 +36,7 @@ def age(path: Path) -> str:
 
 
 def facts(seconds: float) -> dict[str, str]:
-    """Return commit, machine, times."""
+    """Return commit, machine, Python, times."""
     commit, changed = git("rev-parse", "HEAD"), git("status", "--porcelain", "--untracked-files=no")
     stages = LOG.read_text().splitlines() if LOG.exists() else []
     last = {line.split(",")[0]: line.split(",")[2] for line in stages}
@@ -45,6 +45,7 @@ def facts(seconds: float) -> dict[str, str]:
         "finished": datetime.now().astimezone().isoformat(timespec="seconds"),
         "last make repro": f"{seconds:.0f} s",
         "machine": machine(),
+        "Python": platform.python_version(),
         "dvc.lock": f"sha256 {hashlib.sha256(Path('dvc.lock').read_bytes()).hexdigest()}",
         "recorded evidence": ", ".join(f"{path.stem}: {age(path)}" for path in sorted(RECORDED.glob("*.json"))) or "none",
         "seconds a stage, when last run": ", ".join(f"{name} {value}" for name, value in last.items()),
