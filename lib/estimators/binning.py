@@ -27,6 +27,23 @@ def bin_width(t: Tensor, *, width: float = 0.07) -> Tensor:
     return (t / width).floor().long()
 
 
+def bin_adaptive(t: Tensor, *, bins: int = 30, floor: float | None = None) -> Tensor:
+    """Return bins that hold equally many of the distinct values of all units together, (n, d) -> (n, d) int64.
+
+    Values equal to `floor` (0 for ReLU) are a bin of their own. Edges follow the layer, so values at two epochs are measured at
+    two resolutions. A layer that knows one value only is one bin. Source: [chelombiev2019adaptive].
+    """
+    checks.matrix(t, "t"), checks.counted(bins, "bins")
+    levels = torch.unique(t)
+    if floor is not None:
+        levels = levels[levels != floor]
+    if len(levels) < 2:
+        return (t != floor).long() if floor is not None else torch.zeros_like(t, dtype=torch.int64)
+    edges = levels[torch.arange(1, bins, device=t.device) * len(levels) // bins].unique()
+    codes = torch.bucketize(t, edges, right=True) + 1
+    return torch.where(t == floor, 0, codes) if floor is not None else codes
+
+
 def entropy(codes: Tensor) -> Tensor:
     """Return the plug-in entropy H = -sum_c p_c log p_c of integer rows (n, d), nats, 0-dim float64; at most log n.
 
@@ -35,6 +52,14 @@ def entropy(codes: Tensor) -> Tensor:
     counts = torch.unique(pack(codes), return_counts=True)[1].double()
     p = counts / counts.sum()
     return -(p * p.log()).sum()
+
+
+def entropy_miller_madow(codes: Tensor) -> Tensor:
+    """Return the plug-in entropy plus (occupied cells - 1) / 2n, which takes off its leading bias; nats, 0-dim float64.
+
+    codes: integer rows (n, d). May exceed log n where nearly every row is its own cell. Source: [miller1955note].
+    """
+    return entropy(codes) + (len(pack(codes).unique()) - 1) / (2 * len(codes))
 
 
 def pack(codes: Tensor) -> Tensor:

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from lib import checks
 from lib.estimators.cs import TINY, scaled
 from lib.kernels import row_sums
 
@@ -27,6 +28,31 @@ def hsic_normalised(x: Tensor, y: Tensor, *, width_x: float = 1.0, width_y: floa
     ku, kv = row_sums(u), row_sums(v)
     self_x, self_y = centred(row_sums(u * 2**0.5), ku, ku), centred(row_sums(v * 2**0.5), kv, kv)
     return centred(row_sums(torch.cat([u, v], -1)), ku, kv) / (self_x.clamp_min(TINY) * self_y.clamp_min(TINY)).sqrt()
+
+
+def hsic_unbiased(x: Tensor, y: Tensor, *, width_x: float = 1.0, width_y: float = 1.0) -> Tensor:
+    r"""Return [tr(KL) + 1'K1 1'L1 / ((n-1)(n-2)) - 2 1'KL1 / (n-2)] / (n (n-3)), K and L with zeros on their diagonals.
+
+    x: (..., n, dx), y: (..., n, dy), paired, n >= 4 -> (...), no unit; its mean is the population value, so it may be negative.
+    Source: [song2012feature].
+    """
+    checks.enough(checks.paired(x, y)[0], "x", 4)
+    u, v = scaled(x, y, width_x, width_y)
+    n = x.shape[-2]
+    j, k, q = (z.double() - 1 for z in (row_sums(torch.cat([u, v], -1)), row_sums(u), row_sums(v)))
+    joint, cross = j.sum(-1), (k * q).sum(-1)
+    return (joint + k.sum(-1) * q.sum(-1) / ((n - 1) * (n - 2)) - 2 * cross / (n - 2)) / (n * (n - 3))
+
+
+def cka(x: Tensor, y: Tensor) -> Tensor:
+    r"""Return linear CKA |X'Y|^2 / (|X'X| |Y'Y|) of centred columns (Frobenius norms), in [0, 1]; 0 where one is constant.
+
+    x: (..., n, dx), y: (..., n, dy), paired -> (...). Blind to rotation and scale. Source: [kornblith2019similarity].
+    """
+    checks.paired(x, y)
+    a, b = (z.double() - z.double().mean(-2, keepdim=True) for z in (x, y))
+    own = (a.mT @ a).square().sum((-2, -1)) * (b.mT @ b).square().sum((-2, -1))
+    return (a.mT @ b).square().sum((-2, -1)) / own.sqrt().clamp_min(TINY)
 
 
 def centred(joint: Tensor, kx: Tensor, ky: Tensor) -> Tensor:

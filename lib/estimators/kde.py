@@ -32,6 +32,15 @@ def mi_lower(t: Tensor, *, width: float) -> Tensor:
     return mi_upper(t, width=2 * checks.positive(width, "width"))
 
 
+def adaptive_width(t: Tensor, *, factor: float = 1e-3) -> float:
+    """Return sqrt(factor * max|t|), so that noise grows with a layer's activations; factor alone is the usual variance.
+
+    t: (n, d) -> width > 0; a layer of zeros has the width of factor itself. Source: [chelombiev2019adaptive].
+    """
+    largest = float(checks.matrix(t, "t").abs().max())
+    return math.sqrt(checks.positive(factor, "factor") * (largest or 1.0))
+
+
 def mi_label(t: Tensor, labels: Tensor, *, width: float, bound: Callable[..., Tensor] = mi_upper) -> Tensor:
     r"""Return I(T~;Y) = H(T~) - sum_y p(y) H(T~|y) with every entropy replaced by the same bound.
 

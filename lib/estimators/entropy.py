@@ -1,0 +1,74 @@
+"""Differential entropy from distances to nearest neighbours."""
+
+import numpy as np
+import torch
+from scipy.spatial import cKDTree
+from scipy.special import digamma, gammaln
+from torch import Tensor
+
+from lib import checks
+
+
+def entropy_kl(x: Tensor, *, k: int = 3) -> Tensor:
+    r"""Estimate H(X) = psi(n) - psi(k) + log V_d + d <log r_k>, r_k the Euclidean distance to the k-th neighbour.
+
+    x: (n, d), n > k -> 0-dim float64, nats; V_d is the volume of the unit ball. Assumes a smooth density; the bias grows with d
+    and with sharp edges. Errors: points that coincide with their k-th neighbour. Source: [kozachenko1987sample].
+    """
+    weights = np.zeros(checks.counted(k, "k"))
+    weights[-1] = 1.0
+    return weighted(x, weights)
+
+
+def entropy_wkl(x: Tensor, *, k: int = 5) -> Tensor:
+    r"""Estimate H(X) = - <sum_j w_j log f_ij> over neighbours j = 1..k, log f_ij = psi(j) - log V_d - d log r_ij - psi(n).
+
+    The weights sum to 1 and cancel the leading bias terms above 4 dimensions, at the price of variance; then k must be at
+    least d. Up to 4 dimensions it is the estimate of the first neighbour. x: (n, d), n > k -> 0-dim float64, nats.
+    Errors: as `entropy_kl`; k < d above 4 dimensions. Source: [berrett2019efficient].
+    """
+    return weighted(x, bias_cancelling(checks.counted(k, "k"), checks.matrix(x, "x").shape[1]))
+
+
+def mi_kl(x: Tensor, y: Tensor, *, k: int = 3) -> Tensor:
+    """Return I(X;Y) = H(X) + H(Y) - H(X, Y) by `entropy_kl`; the three errors do not cancel, so it may be negative.
+
+    x: (n, dx), y: (n, dy), paired -> 0-dim float64, nats. Source: [kozachenko1987sample].
+    """
+    checks.paired(x, y, least=k + 1)
+    return entropy_kl(x, k=k) + entropy_kl(y, k=k) - entropy_kl(torch.cat([x, y], 1), k=k)
+
+
+def weighted(x: Tensor, weights: np.ndarray) -> Tensor:
+    """Return the weighted estimate over neighbours 1..k, in columns of spread 1 with their logarithms added back."""
+    k = len(weights)
+    checks.enough(checks.matrix(x, "x"), "x", k + 1)
+    z = x.detach().double().cpu().numpy()
+    spread = z.std(0)
+    if (flat := np.flatnonzero(spread == 0)).size:
+        raise ValueError(f"column {flat[0]} is constant, so x has no density; drop it")
+    z, (n, d) = z / spread, z.shape
+    reach = cKDTree(z).query(z, k + 1)[0][:, 1:]
+    used = weights != 0
+    if (ties := int((reach[:, used] == 0).any(1).sum())) > 0:
+        raise ValueError(f"{ties} points coincide with a neighbour that is needed; drop repeated rows")
+    volume = d / 2 * np.log(np.pi) - gammaln(d / 2 + 1)
+    log_density = digamma(np.arange(1, k + 1))[used] - volume - d * np.log(reach[:, used]) - digamma(n)
+    return torch.tensor(np.log(spread).sum() - (log_density @ weights[used]).mean(), dtype=torch.float64)
+
+
+def bias_cancelling(k: int, d: int) -> np.ndarray:
+    """Return the weights (k,) of least norm with sum 1 and sum_j w_j G(j + 2l/d) / G(j) = 0 for l = 1..d/4."""
+    if d <= 4:
+        return np.eye(k)[0]
+    if k < d:
+        raise ValueError(f"k is {k}, but {d} dimensions want at least k = {d}; fewer neighbours give weights that explode")
+    allowed = np.unique([i * k // d for i in range(1, d + 1)])
+    rows = [np.ones(len(allowed))]
+    for order in range(1, d // 4 + 1):
+        row = np.exp(gammaln(allowed + 2 * order / d) - gammaln(allowed))
+        rows.append(row / np.linalg.norm(row))
+    solution = np.linalg.lstsq(np.array(rows), np.eye(len(rows))[0], rcond=1e-6)[0]
+    weights = np.zeros(k)
+    weights[allowed - 1] = solution
+    return weights
