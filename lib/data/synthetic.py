@@ -3,6 +3,7 @@
 import math
 
 import torch
+from scipy.special import digamma
 from torch import Tensor
 
 from lib import checks
@@ -58,3 +59,104 @@ def linear_gaussian(n: int, weights: Tensor, *, noise: float, seed: int) -> Pair
     y = x @ weights.double()[:, None] + noise * torch.randn(n, 1, generator=generator, dtype=torch.float64)
     signal = weights.double().square().sum().item()
     return Paired(x.float(), y.float(), {"mi": 0.5 * math.log1p(signal / noise**2), "mse": noise**2, "weights": weights})
+
+
+def normal_pair(n: int, covariance: Tensor, dx: int, *, seed: int) -> Paired:
+    r"""Return n joint normal draws, x the first dx columns; truth "mi" = (log|S_x| + log|S_y| - log|S|) / 2 nats.
+
+    covariance: (d, d) positive definite, d > dx. x: (n, dx), y: (n, d - dx) float32. Source: [czyz2023beyond] for the family.
+    """
+    s = covariance.double()
+    if s.ndim != 2 or s.shape[0] != s.shape[1] or not 0 < dx < len(s):
+        raise ValueError(f"covariance must be (d, d) with d > dx = {dx} > 0, got {tuple(s.shape)}")
+    factor, failed = torch.linalg.cholesky_ex(s)
+    if failed or not torch.equal(s, s.T):
+        raise ValueError("covariance is not symmetric and positive definite; no normal variable has it")
+    z = torch.randn(checks.counted(n, "n"), len(s), generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    mi = 0.5 * (torch.logdet(s[:dx, :dx]) + torch.logdet(s[dx:, dx:]) - torch.logdet(s)).item()
+    return split(z @ factor.T, dx, {"mi": mi})
+
+
+def student_pair(n: int, dx: int, dy: int, *, freedom: int, seed: int) -> Paired:
+    r"""Return a joint Student-t of identity dispersion: uncorrelated, and dependent through its common scale.
+
+    truth "mi" = O(v) + O(v + dx + dy) - O(v + dx) - O(v + dy) nats, O(t) = log G(t/2) - (t/2) psi(t/2), v = `freedom`.
+    x: (n, dx), y: (n, dy) float32, heavy tails. Source: [czyz2023beyond].
+    """
+    for value, name in ((n, "n"), (dx, "dx"), (dy, "dy"), (freedom, "freedom")):
+        checks.counted(value, name)
+    generator = torch.Generator().manual_seed(seed)
+    z = torch.randn(n, dx + dy, generator=generator, dtype=torch.float64)
+    chi2 = torch.randn(n, freedom, generator=generator, dtype=torch.float64).square().sum(1, keepdim=True)
+    terms = [(freedom, 1), (freedom + dx + dy, 1), (freedom + dx, -1), (freedom + dy, -1)]
+    mi = sum(sign * (math.lgamma(t / 2) - t / 2 * digamma(t / 2)) for t, sign in terms)
+    return split(z / (chi2 / freedom).sqrt(), dx, {"mi": float(mi)})
+
+
+def additive_uniform(n: int, width: float, *, seed: int) -> Paired:
+    r"""Return x uniform on [0, 1] and y = x + u, u uniform on [-width, width].
+
+    truth "mi" = width - log(2 width) nats for width <= 1/2, else 1 / (4 width). x, y: (n, 1) float32.
+    Source: [czyz2023beyond].
+    """
+    checks.positive(width, "width")
+    draws = torch.rand(checks.counted(n, "n"), 2, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    x = draws[:, :1]
+    mi = width - math.log(2 * width) if width <= 0.5 else 1 / (4 * width)
+    return split(torch.cat([x, x + width * (2 * draws[:, 1:] - 1)], 1), 1, {"mi": mi})
+
+
+def discrete_mixture(n: int, m: int, *, seed: int) -> Paired:
+    r"""Return x uniform on 0..m-1 and y uniform on [x, x + 2]; truth "mi" = log m - (m - 1)/m log 2 nats.
+
+    x, y: (n, 1) float32, x with many ties. Source: [gao2017estimating].
+    """
+    checks.counted(m, "m")
+    generator = torch.Generator().manual_seed(seed)
+    x = torch.randint(0, m, (checks.counted(n, "n"), 1), generator=generator).double()
+    y = x + 2 * torch.rand(n, 1, generator=generator, dtype=torch.float64)
+    return split(torch.cat([x, y], 1), 1, {"mi": math.log(m) - (m - 1) / m * math.log(2)})
+
+
+def noisy_channel(n: int, classes: int, error: float, *, seed: int) -> Paired:
+    r"""Return labels and their copies, of which a share `error` is replaced by one of the other classes.
+
+    truth "mi" = log c + (1 - e) log(1 - e) + e log(e / (c - 1)) nats. x: (n, 1) float32 copies, y: (n,) int64 labels.
+    """
+    checks.counted(n, "n"), checks.counted(classes, "classes", least=2)
+    if not 0 < error < 1:
+        raise ValueError(f"error must lie in (0, 1), got {error}; it is the share of labels that are replaced")
+    generator = torch.Generator().manual_seed(seed)
+    y = torch.randint(0, classes, (n,), generator=generator)
+    moved = (y + torch.randint(1, classes, (n,), generator=generator)) % classes
+    x = torch.where(torch.rand(n, generator=generator) < error, moved, y)
+    mi = math.log(classes) + (1 - error) * math.log(1 - error) + error * math.log(error / (classes - 1))
+    return Paired(x.float()[:, None], y, {"mi": mi})
+
+
+def split(z: Tensor, dx: int, truth: dict) -> Paired:
+    """Return the first dx columns and the others as a pair."""
+    return Paired(z[:, :dx].float(), z[:, dx:].float(), truth)
+
+
+def half_cube(x: Tensor) -> Tensor:
+    """Return x |x|^(1/2), which lengthens tails; keeps mutual information. x: (n, d)."""
+    return x * x.abs().sqrt()
+
+
+def spiral(x: Tensor) -> Tensor:
+    """Turn the first two columns by an angle of |x|^2 / d; keeps mutual information and the norm. x: (n, d), d >= 2."""
+    angle = x.square().sum(1) / x.shape[1]
+    cosine, sine = angle.cos(), angle.sin()
+    turned = torch.stack([cosine * x[:, 0] - sine * x[:, 1], sine * x[:, 0] + cosine * x[:, 1]], 1)
+    return torch.cat([turned, x[:, 2:]], 1)
+
+
+def swiss_roll(x: Tensor) -> Tensor:
+    """Roll a line up, t = 3 pi (1 + 2 u) / 2, (t cos t, t sin t) / 21, u = the normal CDF of x; (n, 1) -> (n, 2)."""
+    t = 1.5 * math.pi * (1 + 2 * torch.special.ndtr(x[:, 0]))
+    return torch.stack([t * t.cos(), t * t.sin()], 1) / 21
+
+
+# One-to-one maps of one side of a pair, which change no mutual information.
+KEEPS_MI = {"asinh": torch.asinh, "half_cube": half_cube, "normal_cdf": torch.special.ndtr, "spiral": spiral}

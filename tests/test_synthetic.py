@@ -1,0 +1,126 @@
+"""Every generator has the mutual information that it says: by tables, by integration, and by an estimator of another kind."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from scipy import stats
+from scipy.integrate import dblquad
+from sklearn.metrics import mutual_info_score
+
+from lib.data import synthetic
+from lib.estimators.knn import mi_ksg, mi_mixed
+
+
+def dense(d, off):
+    return torch.eye(d, dtype=torch.float64) * (1 - off) + off
+
+
+# Values of [czyz2023beyond], recomputed.
+
+
+@pytest.mark.parametrize(("d", "mi"), [(2, 0.2939), (3, 0.4133), (5, 0.5928), (25, 1.2922), (50, 1.6243)])
+def test_dense_normals(d, mi):
+    assert synthetic.normal_pair(2, dense(2 * d, 0.5), d, seed=0).truth["mi"] == pytest.approx(mi, abs=6e-5)
+
+
+def test_two_correlated_pairs_among_many():
+    s = torch.eye(10, dtype=torch.float64)
+    for i in (0, 1):
+        s[i, 5 + i] = s[5 + i, i] = 0.8
+    assert synthetic.normal_pair(2, s, 5, seed=0).truth["mi"] == pytest.approx(1.0217, abs=6e-5)
+
+
+@pytest.mark.parametrize(
+    ("dx", "dy", "freedom", "mi"),
+    [(1, 1, 1, 0.2242), (2, 2, 1, 0.4319), (2, 2, 2, 0.1931), (3, 3, 2, 0.2909), (3, 3, 3, 0.1787), (5, 5, 2, 0.4482)],
+)
+def test_students(dx, dy, freedom, mi):
+    assert synthetic.student_pair(2, dx, dy, freedom=freedom, seed=0).truth["mi"] == pytest.approx(mi, abs=6e-5)
+
+
+@pytest.mark.parametrize(("width", "mi"), [(0.1, 1.7094), (0.75, 0.3333), (0.5, 0.5)])
+def test_additive_noise(width, mi):
+    assert synthetic.additive_uniform(2, width, seed=0).truth["mi"] == pytest.approx(mi, abs=6e-5)
+
+
+def test_student_information_by_integration():
+    def inner(y, x, v=3):
+        joint = math.exp(-(v + 2) / 2 * math.log1p((x * x + y * y) / v)) / (2 * math.pi)
+        return joint * math.log(joint / (stats.t.pdf(x, v) * stats.t.pdf(y, v)))
+
+    value = 4 * dblquad(inner, 0, 60, 0, 60, epsabs=1e-5)[0]
+    assert synthetic.student_pair(2, 1, 1, freedom=3, seed=0).truth["mi"] == pytest.approx(value, abs=2e-3)
+
+
+# The samples themselves.
+
+
+def test_normals_have_their_covariance():
+    s = dense(5, 0.3)
+    x, y, _ = synthetic.normal_pair(40_000, s, 2, seed=0)
+    assert (torch.cov(torch.cat([x, y], 1).T.double()) - s).abs().max() < 0.03
+
+
+def test_students_have_their_margins():
+    x, _, _ = synthetic.student_pair(5000, 1, 2, freedom=3, seed=0)
+    assert stats.kstest(x[:, 0].numpy(), stats.t(3).cdf).pvalue > 0.01
+
+
+TASKS = {
+    "student": lambda s: synthetic.student_pair(4000, 1, 1, freedom=2, seed=s),
+    "additive_uniform": lambda s: synthetic.additive_uniform(4000, 0.2, seed=s),
+    "wide_additive_uniform": lambda s: synthetic.additive_uniform(4000, 0.75, seed=s),
+    "normal": lambda s: synthetic.normal_pair(4000, dense(3, 0.6), 1, seed=s),
+    "discrete_mixture": lambda s: synthetic.discrete_mixture(4000, 5, seed=s),
+}
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_an_estimator_finds_the_information(name):
+    mi = mi_mixed if name == "discrete_mixture" else mi_ksg
+    draws = [TASKS[name](seed) for seed in range(4)]
+    assert np.mean(
+        [mi(torch.asinh(d.x) if name == "student" else d.x, d.y.asinh() if name == "student" else d.y) for d in draws]
+    ) == (pytest.approx(draws[0].truth["mi"], abs=0.04))
+
+
+def test_a_noisy_channel_has_its_plug_in_information():
+    x, y, truth = synthetic.noisy_channel(200_000, 4, 0.3, seed=0)
+    assert mutual_info_score(x[:, 0].numpy(), y.numpy()) == pytest.approx(truth["mi"], abs=0.003)
+    assert (x[:, 0].long() != y).float().mean().item() == pytest.approx(0.3, abs=0.005)
+
+
+@pytest.mark.parametrize("name", synthetic.KEEPS_MI)
+def test_maps_are_one_to_one_and_keep_the_information(name):
+    x, y, truth = synthetic.normal_pair(4000, dense(4, 0.5), 2, seed=0)
+    moved = synthetic.KEEPS_MI[name](x.double())
+    assert moved.shape == x.shape and len(moved.unique(dim=0)) == len(x)
+    assert mi_ksg(moved, y.double()).item() == pytest.approx(truth["mi"], abs=0.06)
+
+
+def test_spirals_keep_the_norm_and_rolls_their_radius():
+    x = torch.randn(50, 3, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(synthetic.spiral(x).norm(dim=1), x.norm(dim=1))
+    rolled = synthetic.swiss_roll(x[:, :1])
+    assert rolled.norm(dim=1).argsort().tolist() == x[:, 0].argsort().tolist()
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (
+            lambda: synthetic.normal_pair(5, torch.tensor([[1.0, 2.0], [2.0, 1.0]]), 1, seed=0),
+            "not symmetric and positive definite",
+        ),
+        (lambda: synthetic.normal_pair(5, torch.eye(2), 2, seed=0), r"must be \(d, d\) with d > dx = 2 > 0"),
+        (lambda: synthetic.student_pair(5, 1, 1, freedom=0, seed=0), "freedom must be a whole number >= 1, got 0"),
+        (lambda: synthetic.additive_uniform(5, -1.0, seed=0), "width must be a positive finite number"),
+        (lambda: synthetic.noisy_channel(5, 3, 1.5, seed=0), r"error must lie in \(0, 1\), got 1.5"),
+        (lambda: synthetic.noisy_channel(5, 1, 0.5, seed=0), "classes must be a whole number >= 2, got 1"),
+    ],
+)
+def test_refuses_what_has_no_truth(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()
