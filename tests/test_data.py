@@ -10,6 +10,7 @@ import sys
 import threading
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine
@@ -293,10 +294,36 @@ def test_public_series(name, mirror):
 
 @mirrored
 def test_every_mirrored_source_has_the_recorded_hash(mirror):
-    held = [name for name in sources.SOURCES if (MIRROR / name).exists() and name not in ("mnist", "fashion_mnist", "dsprites")]
-    assert len(held) >= 6
+    held = [name for name in sources.SOURCES if (MIRROR / name).exists()]
+    assert set(sources.SOURCES) - set(held) <= {"dsprites"}
     for name in held:
         assert all(path.exists() for path in sources.fetch(name).values())
+
+
+@mirrored
+@pytest.mark.parametrize("name", ["mnist", "fashion_mnist"])
+def test_public_images(name, mirror):
+    table = DATASETS[name](RAW)
+    assert table.x.shape == (60_000, 784) and table.x.min() == 0 and table.x.max() == 1
+    assert table.y.unique().tolist() == list(range(10))
+    counts = table.y.bincount()
+    assert (counts == 6000).all() if name == "fashion_mnist" else counts[1] == 6742
+
+
+def test_dsprites_are_read_without_unpickling(tmp_path, monkeypatch):
+    file = "dsprites_ndarray_co1sh3sc6or40x32y32_64x64.npz"
+    (tmp_path / "mirror/dsprites").mkdir(parents=True)
+    images, factors = np.eye(64, dtype=np.uint8)[None].repeat(3, 0), np.arange(18.0).reshape(3, 6)
+    metadata = np.array([{"title": "an object, as in the real file"}], dtype=object)
+    np.savez(tmp_path / "mirror/dsprites" / file, imgs=images, latents_values=factors, metadata=metadata)
+    content = (tmp_path / "mirror/dsprites" / file).read_bytes()
+    blob = "gitblob:" + hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
+    monkeypatch.setitem(sources.SOURCES, "dsprites", sources.SOURCES["dsprites"]._replace(files={file: blob}))
+    monkeypatch.setenv("HOURGLASS_DATA_MIRROR", str(tmp_path / "mirror"))
+    monkeypatch.setenv("HOURGLASS_CACHE", str(tmp_path / "cache"))
+    found = public.dsprites()
+    assert np.array_equal(found[0], images) and np.array_equal(found[1], factors)
+    assert (tmp_path / "cache/dsprites" / file).exists()
 
 
 @pytest.fixture

@@ -81,3 +81,13 @@ def series(name: str, file: str) -> pd.DataFrame:
     if name == "exchange_rate":
         return pd.read_csv(path, header=None)
     return pd.read_csv(path, parse_dates=["date"], index_col="date")
+
+
+def dsprites() -> tuple[np.ndarray, np.ndarray]:
+    """Return all 737 280 images of dSprites, (n, 64, 64) uint8 of 0 and 1 (3 GB), and their factors, (n, 6).
+
+    The factors are colour, shape, scale, orientation, x and y position. Source: [matthey2017dsprites].
+    """
+    (path,) = fetch("dsprites").values()
+    with np.load(path, allow_pickle=False) as stored:
+        return stored["imgs"], stored["latents_values"]
