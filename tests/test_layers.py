@@ -92,6 +92,13 @@ def notebooks_of(stage: dict) -> list[str]:
     return [match[1].replace("${key}", key) for key in keys]
 
 
+@pytest.mark.parametrize("name", STAGES)
+def test_no_shell_stands_between_dvc_and_a_stage(name):
+    commands = STAGES[name].get("do", STAGES[name])["cmd"]
+    for command in commands if isinstance(commands, list) else [commands]:
+        assert command.startswith("exec python -m pipelines.")
+
+
 @pytest.mark.parametrize("name", [name for name in STAGES if notebooks_of(STAGES[name])])
 def test_a_stage_depends_on_all_that_its_notebook_imports(name):
     deps = STAGES[name].get("do", STAGES[name])["deps"]

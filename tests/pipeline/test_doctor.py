@@ -47,15 +47,17 @@ def test_running_everything_again_changes_no_byte(finished):
     assert (finished.root / "dvc.lock").read_bytes() == lock
 
 
-def test_killed_run_is_taken_up_and_ends_with_the_same_lock(finished):
+@pytest.mark.parametrize("shell", ["/bin/sh", "/bin/bash"])
+def test_killed_run_is_taken_up_and_ends_with_the_same_lock(finished, shell):
     lock = (finished.root / "dvc.lock").read_bytes()
-    finished.change("params.yaml", "{epochs: 2}", "{epochs: 2, wait: 20.0}")
-    running = subprocess.Popen([sys.executable, "-m", "dvc", "repro"], cwd=finished.root, env=finished.environment)
+    finished.change("params.yaml", "{epochs: 2}", "{epochs: 2, wait: 60.0}")
+    environment = finished.environment | {"SHELL": shell}  # DVC runs a stage's command in it
+    running = subprocess.Popen([sys.executable, "-m", "dvc", "repro"], cwd=finished.root, env=environment)
     wait_for(finished.root / "build/partial/train-a/half")
     os.kill(running.pid, signal.SIGKILL)
     running.wait()
     assert processes_end_in(finished.root, seconds=10)
-    finished.change("params.yaml", "{epochs: 2, wait: 20.0}", "{epochs: 2}")
+    finished.change("params.yaml", "{epochs: 2, wait: 60.0}", "{epochs: 2}")
     assert finished.python("-m", "dvc", "repro").returncode == 0
     assert (finished.root / "dvc.lock").read_bytes() == lock
 

@@ -93,6 +93,7 @@ def test_running_all_again_gives_the_same_bytes(workbook):
 def test_killed_in_a_stage_it_leaves_no_orphan_and_ends_as_undisturbed(workbook, stage, name):
     lock, pages = (workbook / "dvc.lock").read_bytes(), tracked_bytes(workbook)
     forget(workbook, stage)
+    finished = (workbook / "build/logs/stages.csv").read_bytes()
     process = subprocess.Popen(
         [sys.executable, "-m", "pipelines.repro"], cwd=workbook, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
@@ -102,6 +103,7 @@ def test_killed_in_a_stage_it_leaves_no_orphan_and_ends_as_undisturbed(workbook,
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
     assert processes_end_in(workbook, seconds=10)
+    assert (workbook / "build/logs/stages.csv").read_bytes() == finished, "the stage went on to its end"
     assert repro(workbook).returncode == 0
     assert (workbook / "dvc.lock").read_bytes() == lock
     assert tracked_bytes(workbook) == pages

@@ -32,14 +32,14 @@ runs:
 """
 STAGES = """stages:
   strip:
-    cmd: python -m pipelines.strip
+    cmd: exec python -m pipelines.strip
     deps: [notebooks]
     outs: [build/notebooks]
   train:
     foreach: ${runs}
     do:
       cmd: >-
-        python -m pipelines.run_notebook toy reports/notebooks/train-${key}.ipynb runs.${key}.train
+        exec python -m pipelines.run_notebook toy reports/notebooks/train-${key}.ipynb runs.${key}.train
         raw=raw.txt out=runs/${key}
       deps: [build/notebooks/toy.ipynb, raw.txt]
       params: [scale, seeds, "runs.${key}.train"]
