@@ -3,14 +3,38 @@
 import time
 
 import pytest
+import torch
 
-from tests.bench.__main__ import compare
+from tests.bench.harness import compare, exponent, row
 
 COLUMNS = {"name": str, "workload": str, "peer": str, "ratio": float, "bar": float, "holds": bool, "machine": str}
 
 
+def busy(seconds, value=1.0):
+    """Work that takes CPU time, and its answer."""
+    until = time.process_time() + seconds
+    while time.process_time() < until:
+        pass
+    return torch.tensor(value)
+
+
 @pytest.mark.parametrize(("bar", "holds"), [(1.5, True), (50.0, False)])
 def test_a_row_is_a_ratio_against_a_peer(bar, holds):
-    row = compare("nap", "10 ms", "30 ms", bar, lambda: time.sleep(0.01), lambda: time.sleep(0.03))
-    assert {name: type(value) for name, value in row.items()} == COLUMNS
-    assert 2 < row["ratio"] < 4 and row["holds"] is holds and row["bar"] == bar
+    found = compare("busy", "10 ms", "30 ms", bar, lambda: busy(0.01), lambda: busy(0.03), tolerance=1e-6)
+    assert {name: type(value) for name, value in found.items()} == COLUMNS
+    assert 2 < found["ratio"] < 4 and found["holds"] is holds and found["bar"] == bar
+
+
+def test_a_fast_wrong_answer_is_no_answer():
+    with pytest.raises(AssertionError, match="busy: 2"):
+        compare("busy", "", "", 1.0, lambda: busy(0.0, 2.0), lambda: busy(0.0), tolerance=1e-3)
+
+
+def test_a_peer_that_is_not_there_meets_no_bar():
+    assert row("x", "", "absent", 1.0, None) | {"machine": ""} == {
+        "name": "x", "workload": "", "peer": "absent", "machine": "", "ratio": None, "bar": 1.0, "holds": False,
+    }  # fmt: skip
+
+
+def test_growth_is_the_slope_in_logarithms():
+    assert exponent([10, 100, 1000], [0.2, 20.0, 2000.0]) == pytest.approx(2.0)
