@@ -16,7 +16,7 @@ from markupsafe import Markup
 
 from lib import claims, runs
 from pipelines.markdown import html, table
-from pipelines.orphan import die_with_parent
+from lib.processes import die_with_parent
 
 REPORTS, TEMPLATES = Path("reports"), Path(__file__).with_name("templates")
 PACKAGES = ("torch", "numpy", "scipy", "scikit-learn", "pandas", "matplotlib", "dvc", "papermill")

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from pipelines import doctor, ledger, provenance
-from pipelines.orphan import die_with_parent
+from lib.processes import die_with_parent
 from pipelines.stage_environment import set_environment
 
 LOCK = Path("build/repro.lock")
