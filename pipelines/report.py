@@ -15,8 +15,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from lib import claims, runs
-from pipelines.markdown import html, table
 from lib.processes import die_with_parent
+from pipelines.markdown import html, table
 
 REPORTS, TEMPLATES = Path("reports"), Path(__file__).with_name("templates")
 PACKAGES = ("torch", "numpy", "scipy", "scikit-learn", "pandas", "matplotlib", "dvc", "papermill")
