@@ -110,6 +110,42 @@ def capacity_against_performance(table: pd.DataFrame, *, ax: Axes) -> Axes:
     return ax
 
 
+def heat_map(table: pd.DataFrame, *, most: float, label: str, ax: Axes) -> Axes:
+    """Draw a table of signed numbers as colours, written in their cells; colours end at +-most, missing cells stay blank."""
+    bar = {"label": label, "shrink": 0.6, "extend": "both"}
+    text = {"size": 6.5, "color": "black"}
+    sns.heatmap(
+        table, vmin=-most, vmax=most, cmap="RdBu_r", annot=True, fmt=".2f", annot_kws=text, linewidths=0.4, cbar_kws=bar, ax=ax
+    )
+    ax.grid(False)
+    ax.set(xlabel="", ylabel="")
+    ax.tick_params(length=0)
+    return ax
+
+
+def dots(table: pd.DataFrame, *, value: str, by: str, order: list, ax: Axes) -> Axes:
+    """Draw every value of each group as a dot on a logarithmic axis, with a bar at the group's median."""
+    for place, name in enumerate(order):
+        values = table[table[by] == name][value].dropna()
+        ax.plot(values, np.full(len(values), place), "o", color=COLOURS[0], markersize=3.5, alpha=0.6)
+        ax.plot([values.median()] * 2, [place - 0.3, place + 0.3], color=COLOURS[1], linewidth=2)
+    ax.set_yticks(range(len(order)), order)
+    ax.set(xscale="log", ylim=(len(order) - 0.5, -0.5))
+    return ax
+
+
+def against_published(table: pd.DataFrame, published: pd.DataFrame, *, ax: Axes) -> Axes:
+    """Draw our error over the truth as one line a setting, bands over the draws, and published errors as crosses.
+
+    table: columns truth, error, setting, seed; published: columns truth, error.
+    """
+    lines(table, x="truth", y="error", by="setting", ax=ax, ylabel="mean absolute error in nats")
+    ax.plot(published.truth, published.error, "x", color=INK, markersize=7, label="published")
+    ax.set(xlabel="true information in nats")
+    ax.legend()
+    return ax
+
+
 def verdicts(rows: list[dict], *, ax: Axes) -> Axes:
     """Draw how many claims of each source hold, fail, or cannot be judged at this scale."""
     counts = pd.crosstab(

@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[1]
 LEVELS = [
     {"types", "checks", "kernels", "progress", "checkpoint", "processes"},
     {"data", "estimators", "nets", "plan"},
-    {"bottlenecks"},
+    {"bottlenecks", "trial"},
     {"train", "plane"},
     {"claims", "plot", "runs", "trained"},
 ]
@@ -88,8 +88,9 @@ def notebooks_of(stage: dict) -> list[str]:
     match = re.search(r"pipelines\.run_notebook (\S+)", command)
     if not match:
         return []
-    keys = runs.parameters(ROOT)["studies"] if "${key}" in match[1] else [""]
-    return [match[1].replace("${key}", key) for key in keys]
+    entries = runs.section(runs.parameters(ROOT), stage["foreach"].strip("${}")) if "foreach" in stage else {"": {}}
+    named = [match[1].replace("${key}", key).replace("${item.notebook}", i.get("notebook", "")) for key, i in entries.items()]
+    return sorted(set(named))
 
 
 @pytest.mark.parametrize("name", STAGES)
@@ -103,7 +104,8 @@ def test_no_shell_stands_between_dvc_and_a_stage(name):
 def test_a_stage_depends_on_all_that_its_notebook_imports(name):
     deps = STAGES[name].get("do", STAGES[name])["deps"]
     for book in notebooks_of(STAGES[name]):
-        assert {f"build/notebooks/{book}.ipynb", f"build/notebooks/{Path(book).parent}/${{key}}.ipynb"} & set(deps)
+        named = {f"build/notebooks/{Path(book).parent}/${{{word}}}.ipynb" for word in ("key", "item.notebook")}
+        assert ({f"build/notebooks/{book}.ipynb"} | named) & set(deps)
         listed = {Path(dep).parts[1].removesuffix(".py") for dep in deps if dep.startswith("lib/")}
         missing = set() if "lib" in deps else needed(imported(cells(ROOT / f"notebooks/{book}.ipynb"))) - listed
         assert not missing, f"stage {name} does not list lib/{', lib/'.join(sorted(missing))}"
@@ -148,7 +150,9 @@ def test_names_in_params_lead_somewhere():
         for label, method in run["train"]["methods"].items():
             assert method.get("objective", label) in BOTTLENECKS
     for study in params["studies"].values():
-        assert study["family"] in {run["family"] for run in params["runs"].values()}
+        assert study["family"] in {made["family"] for kind in ("runs", "trials") for made in params[kind].values()}
+    for trial in params["trials"].values():
+        assert (ROOT / f"notebooks/trials/{trial['notebook']}.ipynb").exists()
 
 
 @pytest.mark.parametrize("scale", runs.SCALES)

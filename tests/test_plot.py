@@ -56,6 +56,29 @@ def test_capacity_against_performance_goes_along_beta(ax):
     np.testing.assert_allclose(ax.lines[0].get_xydata(), [[1, 0.05], [0.5, 0.55], [0, 1.05]])
 
 
+def test_a_heat_map_writes_its_numbers_and_leaves_missing_cells_blank(ax):
+    table = pd.DataFrame({"ksg": [0.1, -3.0], "kl": [np.nan, 0.25]}, index=["easy", "hard"])
+    plot.heat_map(table, most=1.0, label="bias", ax=ax)
+    assert [t.get_text() for t in ax.texts] == ["0.10", "-3.00", "0.25"]
+    assert [t.get_text() for t in ax.get_yticklabels()] == ["easy", "hard"]
+    assert ax.collections[0].get_clim() == (-1.0, 1.0)
+
+
+def test_dots_stand_in_the_order_asked_with_their_median(ax):
+    table = pd.DataFrame({"estimator": ["a", "b", "b", "b"], "mae": [5.0, 1.0, 4.0, np.nan]})
+    plot.dots(table, value="mae", by="estimator", order=["b", "a"], ax=ax)
+    assert [t.get_text() for t in ax.get_yticklabels()] == ["b", "a"]
+    np.testing.assert_allclose(ax.lines[0].get_xydata(), [[1, 0], [4, 0]])
+    np.testing.assert_allclose(ax.lines[1].get_xdata(), [2.5, 2.5])
+
+
+def test_ours_and_published_errors_share_an_axis(ax):
+    ours = pd.DataFrame([{"truth": t, "error": t / 10 + s, "setting": "k = 3", "seed": s} for t in (1, 2) for s in (0, 1)])
+    plot.against_published(ours, pd.DataFrame({"truth": [1, 2], "error": [0.3, 0.4]}), ax=ax)
+    np.testing.assert_allclose(ax.lines[0].get_ydata(), [0.6, 0.7])
+    np.testing.assert_allclose(ax.lines[-1].get_ydata(), [0.3, 0.4])
+
+
 def test_verdicts_stack_up_to_the_number_of_claims(ax):
     rows = [{"source": "a", "verdict": "holds"}] * 2 + [
         {"source": "a", "verdict": "fails"},
