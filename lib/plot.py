@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -173,17 +174,20 @@ def verdicts(rows: list[dict], *, ax: Axes) -> Axes:
     return ax
 
 
-def save(figure: Figure, path: Path) -> None:
+def save(figure: Figure, path: Path | TextIO) -> None:
     """Write a figure as SVG that is the same bytes for the same data."""
     with plt.rc_context({"svg.hashsalt": "hourglass"}):
         figure.savefig(path, format="svg", metadata={"Date": None})
 
 
-def keep(folder: Path, figures: dict[str, tuple[Figure, str, str]]) -> None:
-    """Write a study's figures, {name: (figure, title, caption)}, with figures.json that tells the report of them."""
+def keep(folder: Path, figures: dict[str, tuple[Figure | str, str, str]]) -> None:
+    """Write a study's figures, {name: (figure or SVG, title, caption)}, with figures.json that tells the report of them."""
     place = folder / "figures"
     place.mkdir(exist_ok=True)
     for name, (figure, _, _) in figures.items():
-        save(figure, place / f"{name}.svg")
+        if isinstance(figure, str):
+            (place / f"{name}.svg").write_text(figure)
+        else:
+            save(figure, place / f"{name}.svg")
     told = [{"file": f"{name}.svg", "title": title, "caption": caption} for name, (_, title, caption) in figures.items()]
     write_json(folder / "figures.json", told)
