@@ -25,19 +25,22 @@ def server(folder: Path, home: Path):
     (planted / "kernel.json").write_text(json.dumps({"argv": ["false"], "display_name": "planted", "language": "python"}))
     environment = os.environ | {
         "HOME": str(home),
+        "PYTHONPATH": str(folder),  # a copy's notebooks import the copy's code
         "JUPYTER_PATH": str(home / "planted"),
         "JUPYTER_RUNTIME_DIR": str(home / "run"),
     }
     options = ["--config=pipelines/jupyter_config.py", "--no-browser", "--port=0", "--allow-root"]
     with (home / "log").open("w") as log:
         process = subprocess.Popen([sys.executable, "-m", "jupyterlab", *options], cwd=folder, env=environment, stderr=log)
-    until = time.monotonic() + 90
-    while not (found := re.search(r"(http://127\.0\.0\.1:\d+)/lab\?token=(\w+)", (home / "log").read_text())):
-        assert time.monotonic() < until and process.poll() is None, (home / "log").read_text()
-        time.sleep(0.2)
-    yield found[1], found[2]
-    process.send_signal(signal.SIGTERM)
-    process.wait(30)
+    try:
+        until = time.monotonic() + 90
+        while not (found := re.search(r"(http://127\.0\.0\.1:\d+)/lab\?token=(\w+)", (home / "log").read_text())):
+            assert time.monotonic() < until and process.poll() is None, (home / "log").read_text()
+            time.sleep(0.2)
+        yield found[1], found[2]
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(30)
 
 
 @pytest.fixture(scope="module")
