@@ -2,11 +2,11 @@
 
 import numpy as np
 import torch
-from scipy.spatial import cKDTree
 from scipy.special import digamma, gammaln
 from torch import Tensor
 
 from lib import checks
+from lib.estimators import neighbours
 
 
 def entropy_kl(x: Tensor, *, k: int = 3) -> Tensor:
@@ -45,10 +45,10 @@ def weighted(x: Tensor, weights: np.ndarray) -> Tensor:
     checks.enough(checks.matrix(x, "x"), "x", k + 1)
     z = x.detach().double().cpu().numpy()
     spread = z.std(0)
-    if (flat := np.flatnonzero(spread == 0)).size:
+    if (flat := np.flatnonzero(np.ptp(z, axis=0) == 0)).size:  # rounding can give equal values a spread
         raise ValueError(f"column {flat[0]} is constant, so x has no density; drop it")
     z, (n, d) = z / spread, z.shape
-    reach = cKDTree(z).query(z, k + 1)[0][:, 1:]
+    reach = neighbours.nearest(z, k, euclidean=True)[:, 1:]
     used = weights != 0
     if (ties := int((reach[:, used] == 0).any(1).sum())) > 0:
         raise ValueError(f"{ties} points coincide with a neighbour that is needed; drop repeated rows")
