@@ -13,7 +13,8 @@ def entropy_kl(x: Tensor, *, k: int = 3) -> Tensor:
     r"""Estimate H(X) = psi(n) - psi(k) + log V_d + d <log r_k>, r_k the Euclidean distance to the k-th neighbour.
 
     x: (n, d), n > k -> 0-dim float64, nats; V_d is the volume of the unit ball. Assumes a smooth density; the bias grows with d
-    and with sharp edges. Errors: points that coincide with their k-th neighbour. Source: [kozachenko1987sample].
+    and with sharp edges. Errors: a constant column; points that coincide with their k-th neighbour.
+    Source: [kozachenko1987sample].
     """
     weights = np.zeros(checks.counted(k, "k"))
     weights[-1] = 1.0
@@ -35,7 +36,7 @@ def mi_kl(x: Tensor, y: Tensor, *, k: int = 3) -> Tensor:
 
     x: (n, dx), y: (n, dy), paired -> 0-dim float64, nats. Source: [kozachenko1987sample].
     """
-    checks.paired(x, y, least=k + 1)
+    checks.paired(x, y, least=checks.counted(k, "k") + 1)
     return entropy_kl(x, k=k) + entropy_kl(y, k=k) - entropy_kl(torch.cat([x, y], 1), k=k)
 
 

@@ -13,13 +13,14 @@ def mi_ksg(x: Tensor, y: Tensor, *, k: int = 3) -> Tensor:
     r"""Estimate I(X;Y) = psi(k) + psi(n) - <psi(n_x + 1) + psi(n_y + 1)>, n_x the points strictly nearer in x than the k-th
     neighbour is in the joint max-norm space.
 
-    x: (n, dx), y: (n, dy), paired, n > k -> 0-dim float64, nats; may be slightly negative. Each column is standardised.
-    Assumes continuous data: a point whose k-th neighbour coincides with it has no scale; that is an error, not jittered away.
-    Underestimates large values and high dimensions. Source: [kraskov2004estimating], eq. (8).
+    x: (n, dx), y: (n, dy), paired, n > k -> 0-dim float64, nats; may be slightly negative. Each column is standardised,
+    a constant one adds nothing. Assumes continuous data: a point whose k-th neighbour coincides with it has no scale; that is
+    an error, not jittered away. Underestimates large values and high dimensions. Source: [kraskov2004estimating], eq. (8).
     """
     reach, counts = neighbours.pairs(*spaces(x, y, k), k)
+    n = len(distinct(reach, k))
     inside = digamma(counts).sum(0)  # the point itself counts, which is the +1
-    return torch.tensor(digamma(k) + digamma(len(distinct(reach, k))) - inside.mean(), dtype=torch.float64)
+    return torch.tensor(digamma(k) + digamma(n) - inside.mean(), dtype=torch.float64)
 
 
 def mi_ksg2(x: Tensor, y: Tensor, *, k: int = 3) -> Tensor:
@@ -27,11 +28,12 @@ def mi_ksg2(x: Tensor, y: Tensor, *, k: int = 3) -> Tensor:
     of the k neighbours of the joint max-norm space is in x.
 
     x: (n, dx), y: (n, dy), paired, n > k -> 0-dim float64, nats; assumptions and errors as for `mi_ksg`. Less noise than that,
-    more bias as k grows. Source: [kraskov2004estimating], eq. (9).
+    more bias as k grows: a constant variable gives -1/k + 1/(n - 1). Source: [kraskov2004estimating], eq. (9).
     """
     reach, counts = neighbours.pairs(*spaces(x, y, k), k, apart=True)
+    n = len(distinct(reach, k))
     others = digamma(counts - 1).sum(0)
-    return torch.tensor(digamma(k) - 1 / k + digamma(len(distinct(reach, k))) - others.mean(), dtype=torch.float64)
+    return torch.tensor(digamma(k) - 1 / k + digamma(n) - others.mean(), dtype=torch.float64)
 
 
 def mi_ross(x: Tensor, labels: Tensor, *, k: int = 3) -> Tensor:
