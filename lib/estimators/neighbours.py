@@ -56,7 +56,7 @@ def brute() -> ModuleType:
 def pairs_by_tree(a: np.ndarray, b: np.ndarray, k: int, *, apart: bool) -> tuple[np.ndarray, np.ndarray]:
     """Do what `pairs` does; among neighbours at the same distance, `apart` may choose others."""
     joint = np.hstack([a, b])
-    distances, places = cKDTree(joint).query(joint, k + 1 if apart else [k + 1], p=np.inf)
+    distances, places = by_tree(joint, k + 1 if apart else [k + 1], np.inf)
     strict = np.nextafter(distances[:, -1], 0)
     radii = [np.abs(z[places] - z[:, None]).max((1, 2)) if apart else strict for z in (a, b)]
     return distances[:, -1], np.array([inside_by_tree(z, radius) for z, radius in zip((a, b), radii, strict=True)])
@@ -64,7 +64,15 @@ def pairs_by_tree(a: np.ndarray, b: np.ndarray, k: int, *, apart: bool) -> tuple
 
 def nearest_by_tree(z: np.ndarray, k: int, *, euclidean: bool) -> np.ndarray:
     """Do what `nearest` does."""
-    return cKDTree(z).query(z, k + 1, p=2 if euclidean else np.inf)[0]
+    return by_tree(z, k + 1, 2 if euclidean else np.inf)[0]
+
+
+def by_tree(z: np.ndarray, k: int | list[int], p: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return distances and places of the neighbours k that a tree finds; asked leaf by leaf, so that a cache holds the way."""
+    tree = cKDTree(z)
+    back = np.argsort(tree.indices)
+    distances, places = tree.query(z[tree.indices], k, p=p)
+    return distances[back], places[back]
 
 
 def inside_by_tree(z: np.ndarray, radius: np.ndarray) -> np.ndarray:
