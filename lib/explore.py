@@ -11,7 +11,8 @@ from matplotlib.figure import Figure
 
 from lib import plot
 
-SIZE = (6.4, 4.2)  # inches
+SIZE = (6.8, 4.2)  # inches
+AXES = (0, 0, 0.84, 1)  # the part of the picture that axes may take; the key stands to their right
 
 
 class Frame(NamedTuple):
@@ -31,6 +32,7 @@ def frame(x_range: tuple[float, float], y_range: tuple[float, float], x_label: s
     """Return linear axes over the two ranges."""
     with plot.style():
         figure = Figure(figsize=SIZE)
+        figure.get_layout_engine().set(rect=AXES)
         ax = figure.subplots()
         ax.set(xlim=x_range, ylim=y_range, xlabel=x_label, ylabel=y_label)
         buffer = io.StringIO()
@@ -54,10 +56,8 @@ def drawn(made: Frame, marks: Iterable[tuple[float, float, str, str]], key: dict
 
     A mark's title shows when the pointer rests on its dot.
     """
-    dots = [
-        f'<text x="{SIZE[0] * 72 - 8}" y="{14 + 12 * i}" text-anchor="end" font-size="9" fill="{c}">{escape(name)} ●</text>'
-        for i, (name, c) in enumerate(key.items())
-    ]
+    look = f'x="{SIZE[0] * 72 - 8}" text-anchor="end" font-size="9" font-family="sans-serif"'
+    dots = [f'<text {look} y="{14 + 12 * i}" fill="{c}">{escape(name)} ●</text>' for i, (name, c) in enumerate(key.items())]
     for x, y, colour, title in marks:
         cx, cy = made.place(x, y)
         dots.append(f'<circle cx="{cx:.2f}" cy="{cy:.2f}" r="3.5" fill="{colour}"><title>{escape(title)}</title></circle>')

@@ -43,6 +43,7 @@ def test_points_lie_where_matplotlib_puts_them():
     made = explore.frame((-1.0, 3.0), (10.0, 20.0), "x", "y")
     with plot.style():
         figure, ax = plt.subplots(figsize=explore.SIZE)
+        figure.get_layout_engine().set(rect=explore.AXES)
         ax.set(xlim=(-1, 3), ylim=(10, 20), xlabel="x", ylabel="y")
         ax.scatter([0.0, 2.5], [11.0, 19.5])
         buffer = io.StringIO()

@@ -18,6 +18,7 @@ def page(workbook, tmp_path_factory):  # noqa: F811
         page = chromium.new_page(viewport={"width": 1400, "height": 3600})
         page.goto(f"{address}/lab/tree/notebooks/explore.ipynb?token={token}")
         page.locator(".jp-Notebook").wait_for(timeout=60_000)
+        expect(page.get_by_text(re.compile(r"Python 3.*\| Idle")).first).to_be_visible(timeout=60_000)
         page.get_by_role("menuitem", name="Run", exact=True).click()
         page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
         expect(page.locator(".jupyter-widgets svg")).to_have_count(2, timeout=90_000)
