@@ -14,6 +14,7 @@ OPTIONS = {
     "dense": {"d": 2},
     "sparse": {"d": 5},
     "student": {"d": 2, "freedom": 3},
+    "gamma": {"mi": 1.0, "d": 2},
     "swiss_roll": {"mi": 0.4133},
     "additive_uniform": {"width": 0.1},
     "discrete_mixture": {"m": 5},
@@ -33,6 +34,8 @@ def options(name):
         ("sparse", {"d": 25}, 1.0217),
         ("sparse_spiral", {"d": 5}, 1.0217),
         ("student", {"d": 3, "freedom": 2}, 0.2909),
+        ("gamma", {"mi": 0.05}, 0.05),
+        ("gamma", {"mi": 10.0, "d": 3}, 10.0),
         ("channel", {"classes": 2, "error": 0.5}, 0.0),
     ],
 )

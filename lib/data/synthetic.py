@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import torch
 from scipy.special import digamma
 from torch import Tensor
@@ -96,14 +97,30 @@ def student_pair(n: int, dx: int, dy: int, *, freedom: int, seed: int) -> Paired
 def additive_uniform(n: int, width: float, *, seed: int) -> Paired:
     r"""Return x uniform on [0, 1] and y = x + u, u uniform on [-width, width].
 
-    truth "mi" = width - log(2 width) nats for width <= 1/2, else 1 / (4 width). x, y: (n, 1) float32.
-    Source: [czyz2023beyond].
+    truth "mi" = width - log(2 width) nats for width <= 1/2, else 1 / (4 width). x, y: (n, 1) float32. The smoothed uniform
+    y = x + a u, u on [0, 1], is this task at width a / 2. Source: [czyz2023beyond].
     """
     checks.positive(width, "width")
     draws = torch.rand(checks.counted(n, "n"), 2, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
     x = draws[:, :1]
     mi = width - math.log(2 * width) if width <= 0.5 else 1 / (4 * width)
     return split(torch.cat([x, x + width * (2 * draws[:, 1:] - 1)], 1), 1, {"mi": mi})
+
+
+def log_gamma_exponential(n: int, inverse_shape: float, *, d: int = 1, seed: int) -> Paired:
+    r"""Return d pairs x = log g, g of a gamma law of shape 1 / k, and y = log e - x, e exponential: skewed, long tails.
+
+    truth "mi" = d (psi(1 / k) + k + log k) nats, k = `inverse_shape`. x, y: (n, d) float64, since they spread over about k.
+    Source: [kraskov2004estimating] for the pair (g, e / g).
+    """
+    checks.counted(n, "n"), checks.counted(d, "d")
+    shape = 1 / checks.positive(inverse_shape, "inverse_shape")
+    rng = np.random.default_rng(seed)
+    # A gamma variable of small shape underflows; its logarithm is that of shape + 1, plus log u / shape.
+    x = np.log(rng.gamma(shape + 1, size=(n, d))) + np.log(rng.random((n, d))) / shape
+    y = np.log(rng.exponential(size=(n, d))) - x
+    mi = d * (digamma(shape + 1) - math.log(shape))  # psi(1 + a) = psi(a) + 1 / a
+    return Paired(torch.from_numpy(x), torch.from_numpy(y), {"mi": float(mi)})
 
 
 def discrete_mixture(n: int, m: int, *, seed: int) -> Paired:

@@ -4,6 +4,8 @@ import math
 from collections.abc import Callable
 
 import torch
+from scipy.optimize import brentq
+from scipy.special import digamma
 from torch import Tensor
 
 from lib import checks
@@ -17,6 +19,14 @@ def normal(n: int, *, mi: float, d: int = 1, seed: int) -> Paired:
     """Return d pairs of standard normals that share `mi` nats in equal parts, rho^2 = 1 - exp(-2 mi / d); x, y: (n, d)."""
     checks.positive(mi, "mi")
     return synthetic.gaussian_pair(n, math.sqrt(-math.expm1(-2 * mi / d)), d=d, seed=seed)
+
+
+def gamma(n: int, *, mi: float, d: int = 1, seed: int) -> Paired:
+    """Return d log-gamma-exponential pairs that share `mi` nats in equal parts; x, y: (n, d)."""
+    share = checks.positive(mi, "mi") / d
+    # The information of a pair grows with log k from 0, and never beyond it.
+    log_k = brentq(lambda t: digamma(math.exp(-t) + 1) + t - share, -60.0, share + 1.0, xtol=1e-14)
+    return synthetic.log_gamma_exponential(n, math.exp(log_k), d=d, seed=seed)
 
 
 def dense(n: int, *, d: int, correlation: float = 0.5, seed: int) -> Paired:
@@ -66,6 +76,7 @@ BASE = {"normal": normal, "dense": dense, "sparse": sparse, "student": student}
 TASKS: dict[str, Task] = {
     **BASE,
     **{f"{name}_{label}": moved(task, move) for name, task in BASE.items() for label, move in synthetic.KEEPS_MI.items()},
+    "gamma": gamma,
     "swiss_roll": swiss_roll,
     "additive_uniform": synthetic.additive_uniform,
     "discrete_mixture": synthetic.discrete_mixture,

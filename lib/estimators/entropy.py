@@ -40,6 +40,15 @@ def mi_kl(x: Tensor, y: Tensor, *, k: int = 3) -> Tensor:
     return entropy_kl(x, k=k) + entropy_kl(y, k=k) - entropy_kl(torch.cat([x, y], 1), k=k)
 
 
+def mi_wkl(x: Tensor, y: Tensor, *, k: int = 5) -> Tensor:
+    """Return I(X;Y) = H(X) + H(Y) - H(X, Y) by `entropy_wkl`; above 4 columns together k must be at least their number.
+
+    x: (n, dx), y: (n, dy), paired -> 0-dim float64, nats; may be negative. Source: [berrett2019efficient].
+    """
+    checks.paired(x, y, least=checks.counted(k, "k") + 1)
+    return entropy_wkl(x, k=k) + entropy_wkl(y, k=k) - entropy_wkl(torch.cat([x, y], 1), k=k)
+
+
 def weighted(x: Tensor, weights: np.ndarray) -> Tensor:
     """Return the weighted estimate over neighbours 1..k, in columns of spread 1 with their logarithms added back."""
     k = len(weights)
