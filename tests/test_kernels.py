@@ -59,7 +59,7 @@ def test_single_precision_stays_close(shape):
 @pytest.mark.parametrize("kept", [0, 2**30])
 def test_gradients_by_finite_differences(monkeypatch, tile, kept):
     monkeypatch.setattr(kernels, "CACHE_TILE", tile)
-    monkeypatch.setattr(kernels, "KEPT_BYTES", kept)
+    monkeypatch.setattr(kernels, "WHOLE_BYTES", kept)
     u, v = normal(2, 9, 3, seed=0).requires_grad_(), normal(2, 7, 3, seed=1).requires_grad_()
     assert torch.autograd.gradcheck(row_sums, u)
     assert torch.autograd.gradcheck(row_sums, (u, v))

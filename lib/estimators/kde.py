@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from lib import checks
-from lib.kernels import row_sums
+from lib.kernels import row_sums, two_width_sums
 
 
 def mi_upper(t: Tensor, *, width: float) -> Tensor:
@@ -32,6 +32,16 @@ def mi_lower(t: Tensor, *, width: float) -> Tensor:
     return mi_upper(t, width=2 * checks.positive(width, "width"))
 
 
+def mi_bounds(t: Tensor, *, width: float) -> Tensor:
+    """Return (mi_lower, mi_upper) stacked, (..., n, d) -> (2, ...), nats, from one pass over the pairs; not differentiable.
+
+    The lower bound's kernel is the upper one's at twice the width, so that its fourth power is the upper one's. May be the
+    `bound` of mi_label and within_labels.
+    """
+    sums = torch.stack(two_width_sums(checks.matrix(t, "t") / checks.positive(width, "width")))
+    return math.log(t.shape[-2]) - sums.log().mean(-1)
+
+
 def adaptive_width(t: Tensor, *, factor: float = 1e-3) -> float:
     """Return sqrt(factor * max|t|), so that noise grows with a layer's activations; factor alone is the usual variance.
 
@@ -50,6 +60,6 @@ def mi_label(t: Tensor, labels: Tensor, *, width: float, bound: Callable[..., Te
 
 
 def within_labels(t: Tensor, labels: Tensor, *, bound: Callable[..., Tensor], width: float) -> Tensor:
-    """Return sum_y p(y) bound(rows of label y), nats, 0-dim."""
+    """Return sum_y p(y) bound(rows of label y), nats, of the bound's shape."""
     labels = checks.labels(labels, len(checks.matrix(t, "t")))
-    return torch.stack([bound(t[labels == c], width=width) * (labels == c).sum() for c in labels.unique()]).sum() / len(t)
+    return torch.stack([bound(t[labels == c], width=width) * (labels == c).sum() for c in labels.unique()]).sum(0) / len(t)
