@@ -71,16 +71,20 @@ def pack(codes: Tensor) -> Tensor:
     if (high - low + 1) * len(codes) >= 2**63:
         codes = torch.unique(codes, return_inverse=True)[1]
         low, high = 0, int(codes.max())
-    if low < 0:
-        codes, high = codes - low, high - low
-    base, d = high + 1, codes.shape[1]
+    codes = codes - low
+    base, d = high - low + 1, codes.shape[1]
     digits = next(k for k in range(d, 0, -1) if base**k * len(codes) < 2**63)
     powers = torch.tensor([base**k for k in range(digits)], device=codes.device)
-    packed = (codes[:, :digits] * powers).sum(1)
+    packed = number(codes[:, :digits], powers)
     for start in range(digits, d, digits):
         word = codes[:, start : start + digits]
-        packed = torch.unique(packed, return_inverse=True)[1] * base ** word.shape[1] + (word * powers[: word.shape[1]]).sum(1)
+        packed = torch.unique(packed, return_inverse=True)[1] * base ** word.shape[1] + number(word, powers[: word.shape[1]])
     return packed
+
+
+def number(digits: Tensor, powers: Tensor) -> Tensor:
+    """Return the integers with these digits, (n, k) and (k,) -> (n,); GPUs have no integer matrix products."""
+    return (digits * powers).sum(1) if digits.is_cuda else digits @ powers
 
 
 def mi_codes(codes_x: Tensor, codes_y: Tensor) -> Tensor:
