@@ -4,12 +4,14 @@ A kernel of width w is exp(-|a - b|^2 / (2 w^2)), so dividing the samples by w l
 kernels is the unit kernel of concatenated samples. Every kernel estimator is therefore a formula over `row_sums`.
 
 Three engines give the same sums: `Whole` holds all pairs while they are few; `Tiled` walks them in tiles, in a fixed order,
-with row totals in float64; lib/kernels_triton.py takes float32 on a GPU. All exponents are of base 2, which is the faster.
+with row totals in float64; lib/kernels_triton.py takes float32 on a GPU. All exponents are of base 2, which is the faster;
+self pairs are counted apart, as exactly 1 in a sum and nothing in a gradient.
 """
 
 import importlib
 import math
 from collections.abc import Iterator
+from types import ModuleType
 
 import torch
 from torch import Tensor
@@ -51,7 +53,7 @@ def row_sums(u: Tensor, v: Tensor | None = None) -> Tensor:
     v=None means v=u, self pairs included as exactly 1. The error of an exponent is about the square of the largest centred
     |u_i|, times the precision of the dtype: narrow kernels on float32 data may want u.double().
     """
-    return shifted_sums(engine(u, v), u, v, None)
+    return shifted_sums(u, v, None)
 
 
 def log_row_sums(u: Tensor, v: Tensor) -> Tensor:
@@ -59,23 +61,47 @@ def log_row_sums(u: Tensor, v: Tensor) -> Tensor:
 
     A first pass finds each row's largest exponent, a second sums what is left relative to it; differentiable once in both.
     """
-    chosen = engine(u, v)
-    top = chosen.largest(u.detach(), v.detach())
-    return shifted_sums(chosen, u, v, top).log() + top / LOG2E
+    top = largest_exponents(u.detach(), v.detach())
+    return shifted_sums(u, v, top).log() + top / LOG2E
 
 
-def engine(u: Tensor, v: Tensor | None) -> type[torch.autograd.Function]:
-    """Return what sums the kernels fastest: by device, precision and number of pairs."""
-    if u.is_cuda and u.dtype == torch.float32:
-        return importlib.import_module("lib.kernels_triton").Fused  # here, as machines without a GPU need no Triton
-    pairs = u.numel() // u.shape[-1] * (u if v is None else v).shape[-2]
-    return Whole if pairs * u.element_size() <= WHOLE_BYTES else Tiled
+def few(u: Tensor, v: Tensor | None) -> bool:
+    """Say whether all pairs may be held at once."""
+    return u[..., 0].numel() * (u if v is None else v).shape[-2] * u.element_size() <= WHOLE_BYTES
 
 
-def shifted_sums(chosen: type[torch.autograd.Function], u: Tensor, v: Tensor | None, shift: Tensor | None) -> Tensor:
-    """Return sum_j 2^(e_ij - shift_i) by one engine; recording a small sum for no gradient would take a quarter of its time."""
+def fused(u: Tensor) -> ModuleType | None:
+    """Return lib/kernels_triton.py where it serves; imported here, as machines without a GPU need no Triton."""
+    if not u.is_cuda or u.dtype != torch.float32:
+        return None
+    module = importlib.import_module("lib.kernels_triton")
+    return module if u.shape[-1] <= module.MOST_FEATURES else None
+
+
+def shifted_sums(u: Tensor, v: Tensor | None, shift: Tensor | None) -> Tensor:
+    """Return sum_j 2^(e_ij - shift_i), chosen by device, precision and number of pairs."""
+    if gpu := fused(u):
+        a, b = centred(u, v)
+        return gpu.Fused.apply(a, None if v is None else b, shift)
+    if not few(u, v):
+        return Tiled.apply(u, v, shift)
+    # Recording a small sum that no gradient will need would take a quarter of its time.
     wanted = torch.is_grad_enabled() and (u.requires_grad or (v is not None and v.requires_grad))
-    return chosen.apply(u, v, shift) if wanted or chosen is not Whole else whole(u, v, shift)[0]
+    return Whole.apply(u, v, shift) if wanted else whole(u, v, shift)[0]
+
+
+def largest_exponents(u: Tensor, v: Tensor) -> Tensor:
+    """Return max_j of the exponents, (..., n)."""
+    if gpu := fused(u):
+        return gpu.largest_exponents(*centred(u, v))
+    if few(u, v):
+        return whole_exponents(u, v)[2].amax(-1)
+    a, b, _ = lifted(u, v)
+    top = a.new_full((len(a), a.shape[-1]), -math.inf)
+    for tile in tiles(a, b, half=False):
+        c, i, _ = tile
+        torch.maximum(top[c, i], exponents(a, b, tile).amax(-1), out=top[c, i])
+    return top.reshape(u.shape[:-1])
 
 
 def centred(u: Tensor, v: Tensor | None) -> tuple[Tensor, Tensor]:
@@ -105,17 +131,13 @@ def whole(u: Tensor, v: Tensor | None, shift: Tensor | None) -> tuple[Tensor, Te
         k -= shift[..., None]
     k.clamp_(lowest(k.dtype), 0.0).exp2_()
     if v is None:
-        k.diagonal(dim1=-2, dim2=-1).fill_(1.0)
-    return k.sum(-1), a, b, k
+        k.diagonal(dim1=-2, dim2=-1).zero_()
+    sums = k.sum(-1)
+    return sums + 1 if v is None else sums, a, b, k
 
 
 class Whole(torch.autograd.Function):
     """Row sums from one matrix of all kernels, kept for the gradient, which is that of Tiled."""
-
-    @staticmethod
-    def largest(u: Tensor, v: Tensor) -> Tensor:
-        """Return max_j of the exponents, (..., n)."""
-        return whole_exponents(u, v)[2].amax(-1)
 
     @staticmethod
     def forward(ctx: FunctionCtx, u: Tensor, v: Tensor | None, shift: Tensor | None) -> Tensor:
@@ -137,26 +159,6 @@ class Whole(torch.autograd.Function):
         if ctx.needs_input_grad[1]:
             to_v = (a.mT @ w).mT.sub_(w.sum(-2)[..., None] * b).div_(SCALE)
         return to_u, to_v, None
-
-
-def two_width_sums(u: Tensor) -> tuple[Tensor, Tensor]:
-    """Return row_sums(u / 2) and row_sums(u), (..., n, d) -> (..., n) each, from one pass: K at a width is K^4 at twice that.
-
-    Not differentiable. Kernels below the root of the least normal number count as that root: nothing beside a self pair.
-    """
-    u = u.detach()
-    a, b, other = lifted(0.5 * u, None)
-    wide, narrow = (a.new_zeros(len(a), a.shape[-1], dtype=torch.float64) for _ in "wn")
-    root = 0.5 * lowest(a.dtype)
-    least = None if floor(a, other, power=4) is None else root
-    for tile in tiles(a, b, half=True):
-        k = kernel(a, b, tile, same=True, least=least)
-        add_sums(wide, k, tile, half=True)
-        k.square_()
-        if least is not None:
-            k.clamp_(min=2**root)
-        add_sums(narrow, k.square_(), tile, half=True)
-    return wide.to(u.dtype).reshape(u.shape[:-1]), narrow.to(u.dtype).reshape(u.shape[:-1])
 
 
 def lifted(u: Tensor, v: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
@@ -188,22 +190,20 @@ def exponents(a: Tensor, b: Tensor, tile: Tile) -> Tensor:
 
 
 def floor(a: Tensor, other: Tensor, *, power: int = 1) -> float | None:
-    """Return where exponents are to be clamped, that kernels to a power be no denormal numbers; None if none gets so low.
-
-    |a - b|^2 <= 4 max |z|^2, so that no exponent is less than 4 min(-|z|^2 / 2).
-    """
+    """Return the exponent to clamp at, that kernels to a power be no denormal numbers; None if no argument gets there."""
+    # |a - b|^2 <= 4 max |z|^2, so that no exponent is less than 4 min(-|z|^2 / 2).
     least = 4 * min(a[:, 0].min().item(), other[:, 0].min().item())
     return lowest(a.dtype) if power * least < lowest(a.dtype) else None
 
 
 def kernel(a: Tensor, b: Tensor, tile: Tile, *, same: bool, least: float | None) -> Tensor:
-    """Return one tile of 2^(A'B), exponents clamped from below; its diagonal is 1 where both sides are the same rows."""
+    """Return one tile of 2^(A'B), exponents clamped from below; 0 for self pairs."""
     k = exponents(a, b, tile)
     if least is not None:
         k.clamp_(least, 0.0)
     k.exp2_()
     if same and tile[1] == tile[2]:
-        k.diagonal(dim1=-2, dim2=-1).fill_(1.0)
+        k.diagonal(dim1=-2, dim2=-1).zero_()
     return k
 
 
@@ -219,16 +219,6 @@ class Tiled(torch.autograd.Function):
     """Row sums of 2^(A'B - shift_i); d/du_i = sum_j W_ij (v_j - u_i), where W_ij = g_i K_ij, or (g_i + g_j) K_ij if v is u."""
 
     @staticmethod
-    def largest(u: Tensor, v: Tensor) -> Tensor:
-        """Return max_j of the exponents, (..., n)."""
-        a, b, _ = lifted(u, v)
-        top = a.new_full((len(a), a.shape[-1]), -math.inf)
-        for tile in tiles(a, b, half=False):
-            c, i, _ = tile
-            torch.maximum(top[c, i], exponents(a, b, tile).amax(-1), out=top[c, i])
-        return top.reshape(u.shape[:-1])
-
-    @staticmethod
     def forward(ctx: FunctionCtx, u: Tensor, v: Tensor | None, shift: Tensor | None) -> Tensor:
         """Sum tile by tile."""
         half = v is None
@@ -236,7 +226,7 @@ class Tiled(torch.autograd.Function):
         least = floor(a, other)
         if shift is not None:
             a[:, 0] -= shift.reshape(len(a), -1)
-        sums = a.new_zeros(len(a), a.shape[-1], dtype=torch.float64)
+        sums = a.new_full((len(a), a.shape[-1]), float(half), dtype=torch.float64)
         for tile in tiles(a, b, half):
             add_sums(sums, kernel(a, b, tile, same=half, least=least), tile, half)
         ctx.save_for_backward(a, b, other)
@@ -248,8 +238,7 @@ class Tiled(torch.autograd.Function):
     def backward(ctx: FunctionCtx, grad: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
         """Form each tile again, weigh it and take its first moments: W [v, 1] towards u, W' [u, 1] towards v."""
         a, b, other = ctx.saved_tensors
-        half = ctx.half
-        g = grad.reshape(len(a), -1)
+        half, g = ctx.half, grad.reshape(len(a), -1)
         to_u = torch.zeros_like(a[:, 1:])
         to_v = to_u if half else torch.zeros_like(other[:, 1:])
         for tile in tiles(a, b, half):

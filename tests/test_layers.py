@@ -12,7 +12,7 @@ from lib import runs
 
 ROOT = Path(__file__).parents[1]
 LEVELS = [
-    {"types", "checks", "kernels", "progress", "checkpoint"},
+    {"types", "checks", "kernels", "kernels_triton", "progress", "checkpoint"},
     {"data", "estimators", "nets", "plan"},
     {"bottlenecks"},
     {"train", "plane"},

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from lib import checks
-from lib.kernels import row_sums, two_width_sums
+from lib.kernels import add_sums, floor, kernel, lifted, lowest, row_sums, tiles
 
 
 def mi_upper(t: Tensor, *, width: float) -> Tensor:
@@ -40,6 +40,26 @@ def mi_bounds(t: Tensor, *, width: float) -> Tensor:
     """
     sums = torch.stack(two_width_sums(checks.matrix(t, "t") / checks.positive(width, "width")))
     return math.log(t.shape[-2]) - sums.log().mean(-1)
+
+
+def two_width_sums(u: Tensor) -> tuple[Tensor, Tensor]:
+    """Return row_sums(u / 2) and row_sums(u), (..., n, d) -> (..., n) each, from one pass: K at a width is K^4 at twice that.
+
+    Not differentiable. Kernels below the root of the least normal number count as that root: nothing beside a self pair.
+    """
+    u = u.detach()
+    a, b, other = lifted(0.5 * u, None)
+    wide, narrow = (a.new_ones(len(a), a.shape[-1], dtype=torch.float64) for _ in "wn")
+    root = 0.5 * lowest(a.dtype)
+    least = None if floor(a, other, power=4) is None else root
+    for tile in tiles(a, b, half=True):
+        k = kernel(a, b, tile, same=True, least=least)
+        add_sums(wide, k, tile, half=True)
+        k.square_()
+        if least is not None:
+            k.clamp_(min=2**root)
+        add_sums(narrow, k.square_(), tile, half=True)
+    return wide.to(u.dtype).reshape(u.shape[:-1]), narrow.to(u.dtype).reshape(u.shape[:-1])
 
 
 def adaptive_width(t: Tensor, *, factor: float = 1e-3) -> float:
