@@ -67,7 +67,7 @@ def log_row_sums(u: Tensor, v: Tensor) -> Tensor:
 
 def few(u: Tensor, v: Tensor | None) -> bool:
     """Say whether all pairs may be held at once."""
-    return u[..., 0].numel() * (u if v is None else v).shape[-2] * u.element_size() <= WHOLE_BYTES
+    return u.numel() // u.shape[-1] * (u if v is None else v).shape[-2] * u.element_size() <= WHOLE_BYTES
 
 
 def fused(u: Tensor) -> ModuleType | None:
@@ -99,8 +99,8 @@ def largest_exponents(u: Tensor, v: Tensor) -> Tensor:
     a, b, _ = lifted(u, v)
     top = a.new_full((len(a), a.shape[-1]), -math.inf)
     for tile in tiles(a, b, half=False):
-        c, i, _ = tile
-        torch.maximum(top[c, i], exponents(a, b, tile).amax(-1), out=top[c, i])
+        rows = top[tile[:2]]
+        torch.maximum(rows, exponents(a, b, tile).amax(-1), out=rows)
     return top.reshape(u.shape[:-1])
 
 
@@ -112,7 +112,7 @@ def centred(u: Tensor, v: Tensor | None) -> tuple[Tensor, Tensor]:
 
 
 def lowest(dtype: torch.dtype) -> float:
-    """Return the exponent below which 2^e is denormal; numbers down there are many times slower."""
+    """Return the exponent below which 2^e is denormal, many times slower."""
     return math.log2(torch.finfo(dtype).tiny)
 
 
@@ -132,8 +132,7 @@ def whole(u: Tensor, v: Tensor | None, shift: Tensor | None) -> tuple[Tensor, Te
     k.clamp_(lowest(k.dtype), 0.0).exp2_()
     if v is None:
         k.diagonal(dim1=-2, dim2=-1).zero_()
-    sums = k.sum(-1)
-    return sums + 1 if v is None else sums, a, b, k
+    return k.sum(-1).add_(float(v is None)), a, b, k
 
 
 class Whole(torch.autograd.Function):
@@ -150,15 +149,16 @@ class Whole(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: FunctionCtx, grad: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
-        """Weigh the kernels and take their first moments; features lead in the products, which are four times faster so."""
+        """Weigh the kernels and take their first moments towards each side."""
         a, b, k = ctx.saved_tensors
         w = (grad[..., :, None] + grad[..., None, :]).mul_(k) if ctx.half else grad[..., :, None] * k
-        to_u = to_v = None
-        if ctx.needs_input_grad[0]:
-            to_u = (b.mT @ w.mT).mT.sub_(w.sum(-1)[..., None] * a).div_(SCALE)
-        if ctx.needs_input_grad[1]:
-            to_v = (a.mT @ w).mT.sub_(w.sum(-2)[..., None] * b).div_(SCALE)
-        return to_u, to_v, None
+        to_u = pull(w, a, b) if ctx.needs_input_grad[0] else None
+        return to_u, pull(w.mT, b, a) if ctx.needs_input_grad[1] else None, None
+
+
+def pull(w: Tensor, a: Tensor, b: Tensor) -> Tensor:
+    """Return sum_j W_ij (b_j - a_i) in units of u; features lead in the product, which is four times faster so."""
+    return (b.mT @ w.mT).mT.sub_(w.sum(-1, keepdim=True) * a).div_(SCALE)
 
 
 def lifted(u: Tensor, v: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
@@ -253,5 +253,4 @@ class Tiled(torch.autograd.Function):
 
 def pulled(own: Tensor, moments: Tensor, shape: torch.Size) -> Tensor:
     """Return sum_j W_ij (v_j - u_i) from the moments W [v, 1]."""
-    pull = moments[:, :-1] - own[:, 1:-1] * moments[:, -1:]
-    return (pull / SCALE).mT.reshape(shape)
+    return ((moments[:, :-1] - own[:, 1:-1] * moments[:, -1:]) / SCALE).mT.reshape(shape)
