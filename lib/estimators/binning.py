@@ -67,11 +67,13 @@ def pack(codes: Tensor) -> Tensor:
 
     Columns are digits of one number while it fits 63 bits; then the numbers, of which there are at most n, are ranked anew.
     """
+    if codes.shape[1] == 1:
+        return codes[:, 0]
     low, high = (int(v) for v in codes.aminmax())
     if (high - low + 1) * len(codes) >= 2**63:
         codes = torch.unique(codes, return_inverse=True)[1]
         low, high = 0, int(codes.max())
-    codes = codes - low
+    codes = codes - low if low else codes
     base, d = high - low + 1, codes.shape[1]
     digits = next(k for k in range(d, 0, -1) if base**k * len(codes) < 2**63)
     powers = torch.tensor([base**k for k in range(digits)], device=codes.device)
