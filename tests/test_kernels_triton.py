@@ -74,11 +74,11 @@ from lib import kernels_triton as k
 
 names = dict.fromkeys(("a", "na", "b", "nb", "p", "q"), "*fp32") | dict.fromkeys(("n", "m", "d", "each"), "i32")
 names["out"] = "*fp64"
-fixed = {"WIDE": 16, "SAME": True, "LARGEST": False, "ROWS": k.ROWS, "COLUMNS": k.COLUMNS}
+fixed = {"SAME": True, "LARGEST": False, "ROWS": k.ROWS, "COLUMNS": k.COLUMNS}
 found = {}
-for f in (k.reduce_rows, k.moments):
+for f, wide in ((k.reduce_rows, k.MOST_FEATURES), (k.moments, 16)):
     args = f.arg_names
-    constants = {(args.index(name),): value for name, value in fixed.items() if name in args}
+    constants = {(args.index(name),): value for name, value in (fixed | {"WIDE": wide}).items() if name in args}
     source = ASTSource(f, {name: names.get(name, "constexpr") for name in args}, constants)
     compiled = triton.compile(source, target=GPUTarget("cuda", 90, 32), options=k.LAUNCH)
     ptx = compiled.asm["ptx"]

@@ -37,7 +37,7 @@ def test_one_pass_is_blind_to_the_size_of_tiles(monkeypatch):
 
 
 # Small and negative digits, more columns than 63 bits hold, ranges that no number holds, far from zero.
-CODES = [(0, 3, 9), (-3, 3, 4), (0, 30, 40), (-(2**62), 2**62, 3), (2**61, 2**61 + 3, 5), (0, 1, 3)]
+CODES = [(0, 3, 9), (-3, 3, 4), (0, 30, 24), (0, 30, 40), (-(2**62), 2**62, 3), (2**61, 2**61 + 3, 5), (0, 1, 3)]
 
 
 @pytest.mark.parametrize(("low", "high", "columns"), CODES)
@@ -48,6 +48,7 @@ def test_rows_have_one_number_if_and_only_if_they_are_equal(low, high, columns):
     numbers = binning.pack(codes)
     equal = (codes[:, None] == codes[None, :]).all(-1)
     assert torch.equal(numbers[:, None] == numbers[None, :], equal)
+    assert (numbers >= 0).all(), "a number has overflowed"
     assert torch.equal(codes, before)
 
 
