@@ -3,6 +3,7 @@
 Imports go down only; families of one level never import each other (kept by tests/test_layers.py).
 
 level 0   types, checks, kernels           shapes, border checks, pairwise sums
+          kernels_triton                   the same sums on a GPU
           checkpoint, progress, processes  exact resume, progress bars, work spread over cores
 level 1   data, estimators                 data with their truth; information and divergence in nats
           nets, plan                       small stacked networks, how a run trains

@@ -19,7 +19,7 @@ Pair = tuple[Tensor, Tensor]
 
 def binned(quantise: Callable[..., Tensor], t: Tensor, labels: Tensor, **options: float) -> Pair:
     """Return I(X;T) = H(q(T)) and I(T;Y) = H(q(T)) - H(q(T)|Y) of a deterministic layer on distinct inputs, nats."""
-    codes = quantise(t, **options)
+    codes = binning.pack(quantise(t, **options))[:, None]  # once, not once more for each label
     whole = binning.entropy(codes)
     within = [binning.entropy(codes[labels == c]) * (labels == c).double().mean() for c in labels.unique()]
     return whole, whole - torch.stack(within).sum()

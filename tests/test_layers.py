@@ -12,7 +12,7 @@ from lib import runs
 
 ROOT = Path(__file__).parents[1]
 LEVELS = [
-    {"types", "checks", "kernels", "progress", "checkpoint", "processes"},
+    {"types", "checks", "kernels", "kernels_triton", "progress", "checkpoint", "processes"},
     {"data", "estimators", "nets", "plan"},
     {"bottlenecks", "trial"},
     {"train", "plane"},

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from lib import checks
-from lib.kernels import row_sums
+from lib.kernels import add_sums, floor, kernel, lifted, lowest, row_sums, tiles
 
 
 def mi_upper(t: Tensor, *, width: float) -> Tensor:
@@ -32,6 +32,36 @@ def mi_lower(t: Tensor, *, width: float) -> Tensor:
     return mi_upper(t, width=2 * checks.positive(width, "width"))
 
 
+def mi_bounds(t: Tensor, *, width: float) -> Tensor:
+    """Return (mi_lower, mi_upper) stacked, (..., n, d) -> (2, ...), nats, from one pass over the pairs; not differentiable.
+
+    The lower bound's kernel is the upper one's at twice the width, so that its fourth power is the upper one's. May be the
+    `bound` of mi_label and within_labels.
+    """
+    sums = torch.stack(two_width_sums(checks.matrix(t, "t") / checks.positive(width, "width")))
+    return math.log(t.shape[-2]) - sums.log().mean(-1)
+
+
+def two_width_sums(u: Tensor) -> tuple[Tensor, Tensor]:
+    """Return row_sums(u / 2) and row_sums(u), (..., n, d) -> (..., n) each, from one pass: K at a width is K^4 at twice that.
+
+    Not differentiable. Kernels below the root of the least normal number count as that root: nothing beside a self pair.
+    """
+    u = u.detach()
+    a, b, other = lifted(0.5 * u, None)
+    wide, narrow = (a.new_ones(len(a), a.shape[-1], dtype=torch.float64) for _ in "wn")
+    root = 0.5 * lowest(a.dtype)
+    least = None if floor(a, other, power=4) is None else root
+    for tile in tiles(a, b, half=True):
+        k = kernel(a, b, tile, same=True, least=least)
+        add_sums(wide, k, tile, half=True)
+        k.square_()
+        if least is not None:
+            k.clamp_(min=2**root)
+        add_sums(narrow, k.square_(), tile, half=True)
+    return wide.to(u.dtype).reshape(u.shape[:-1]), narrow.to(u.dtype).reshape(u.shape[:-1])
+
+
 def adaptive_width(t: Tensor, *, factor: float = 1e-3) -> float:
     """Return sqrt(factor * max|t|), so that noise grows with a layer's activations; factor alone is the usual variance.
 
@@ -50,6 +80,6 @@ def mi_label(t: Tensor, labels: Tensor, *, width: float, bound: Callable[..., Te
 
 
 def within_labels(t: Tensor, labels: Tensor, *, bound: Callable[..., Tensor], width: float) -> Tensor:
-    """Return sum_y p(y) bound(rows of label y), nats, 0-dim."""
+    """Return sum_y p(y) bound(rows of label y), nats, of the bound's shape."""
     labels = checks.labels(labels, len(checks.matrix(t, "t")))
-    return torch.stack([bound(t[labels == c], width=width) * (labels == c).sum() for c in labels.unique()]).sum() / len(t)
+    return torch.stack([bound(t[labels == c], width=width) * (labels == c).sum() for c in labels.unique()]).sum(0) / len(t)
