@@ -8,7 +8,6 @@ with row totals in float64; lib/kernels_triton.py takes float32 on a GPU. All ex
 self pairs are counted apart, as exactly 1 in a sum and nothing in a gradient.
 """
 
-import importlib
 import math
 from collections.abc import Iterator
 from types import ModuleType
@@ -74,7 +73,8 @@ def fused(u: Tensor) -> ModuleType | None:
     """Return lib/kernels_triton.py where it serves; imported here, as machines without a GPU need no Triton."""
     if not u.is_cuda or u.dtype != torch.float32:
         return None
-    module = importlib.import_module("lib.kernels_triton")
+    from lib import kernels_triton as module
+
     return module if u.shape[-1] <= module.MOST_FEATURES else None
 
 

@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -136,22 +135,6 @@ def test_tiny_widths_leave_only_the_self_pair(width, engine):
     assert torch.equal(row_sums(u), torch.ones(800))
     gradient = slope(row_sums, u, weights=torch.ones(800))[0]
     assert gradient.isfinite().all()
-
-
-def test_tiny_widths_are_not_slow():
-    u = normal(2048, 8, seed=0, dtype=torch.float32)
-
-    def seconds(z):
-        best = []
-        for _ in range(7):
-            begin = time.process_time()
-            row_sums(z)
-            best.append(time.process_time() - begin)
-        return min(best)
-
-    wide = seconds(u / 3)
-    # At width 0.28 most exponents fall among the denormal numbers; at 0.15 most are beyond them.
-    assert max(seconds(u / 0.28), seconds(u / 0.15), seconds(u / 1e-6)) < 2 * wide
 
 
 def test_logarithms_do_not_underflow(engine):
