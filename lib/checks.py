@@ -1,9 +1,14 @@
 """Border checks: each names the value that came, what was wanted and what to do."""
 
 import math
+import warnings
 
 import torch
 from torch import Tensor
+
+
+class CeilingWarning(UserWarning):
+    """An estimate that lies at the largest value its estimator can give."""
 
 
 def matrix(x: Tensor, name: str) -> Tensor:
@@ -69,3 +74,15 @@ def known(name: str, table: dict, what: str) -> object:
     if name not in table:
         raise ValueError(f"unknown {what} {name!r}; known: {', '.join(sorted(table))}")
     return table[name]
+
+
+def ceiling(value: Tensor, most: float, what: str) -> Tensor:
+    """Return value (...), and warn where it lies within 5 % of `most`, the largest that the estimator can give, or above it."""
+    if most > 0 and (high := value.detach().max().item()) >= 0.95 * most:
+        warnings.warn(
+            f"{what} is {high:.3f} nats and can be at most {most:.3f}: the estimator is saturated and the truth may be larger; "
+            "give more samples or a coarser scale",
+            CeilingWarning,
+            stacklevel=3,
+        )
+    return value

@@ -9,6 +9,7 @@ import pytest
 from lib import trial
 from lib.data.tasks import TASKS
 from lib.estimators.knn import mi_ksg
+from lib.estimators.variational import mi_infonce
 
 HARD = {"easy": {"task": "normal", "mi": 0.5}, "sparse": {"d": 2}, "channel": {"classes": 3, "error": 0.1}}
 ASKED = {"ksg": {}, "wide_ksg": {"estimator": "ksg", "k": 9}, "binning": {"bins": 8}}
@@ -35,6 +36,13 @@ def test_lists_of_options_are_crossed():
     found = trial.cases({"n": {"task": "normal", "mi": [1, 2], "d": 3}, "dense": {"d": [2, 4]}}, [10, 20])
     assert [case.label for case in found[:4]] == ["n mi=1", "n mi=2", "dense d=2", "dense d=4"]
     assert found[1] == ("n mi=2", "normal", {"mi": 2, "d": 3}, 10) and found[5].n == 20 and len(found) == 8
+
+
+def test_critics_of_all_draws_train_together(table):
+    asked = {"critic": {"estimator": "infonce", "steps": 20, "batch": 32}}
+    found = trial.judge({"easy": {"task": "normal", "mi": 0.5}}, asked, sizes=[200], draws=2, workers=1)
+    x, y, _ = TASKS["normal"](200, mi=0.5, seed=1)
+    assert found.mi[1] == pytest.approx(mi_infonce(x, y, seed=1, steps=20, batch=32).item(), abs=1e-4)
 
 
 def test_a_refusal_is_a_row_with_its_reason(table):

@@ -7,6 +7,7 @@ from lib.estimators.gaussian import mi_gaussian
 from lib.estimators.hsic import cka, hsic, hsic_normalised, hsic_unbiased
 from lib.estimators.knn import mi_ksg, mi_ksg2, mi_mixed
 from lib.estimators.renyi import mi_renyi
+from lib.estimators.variational import mi_club, mi_infonce, mi_mine, mi_nwj, mi_smile
 
 # Estimates of the mutual information, nats.
 MI = {
@@ -28,3 +29,5 @@ INDEX = {
     "hsic_unbiased": hsic_unbiased,
     "renyi": mi_renyi,
 }
+# Bounds with a critic that is trained on a part of the rows: seeded, neither symmetric nor blind to the order of rows.
+BOUNDS = {"club": mi_club, "infonce": mi_infonce, "mine": mi_mine, "nwj": mi_nwj, "smile": mi_smile}

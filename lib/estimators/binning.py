@@ -1,5 +1,7 @@
 """Entropy and information of binned samples."""
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -47,8 +49,13 @@ def bin_adaptive(t: Tensor, *, bins: int = 30, floor: float | None = None) -> Te
 def entropy(codes: Tensor) -> Tensor:
     """Return the plug-in entropy H = -sum_c p_c log p_c of integer rows (n, d), nats, 0-dim float64; at most log n.
 
-    Biased low by about (occupied cells - 1) / 2n.
+    Biased low by about (occupied cells - 1) / 2n; warns near log n, where nearly every row is its own cell.
     """
+    return checks.ceiling(plug_in(codes), math.log(len(codes)), "the plug-in entropy")
+
+
+def plug_in(codes: Tensor) -> Tensor:
+    """Return `entropy` without its warning, for sweeps, where saturated layers are expected."""
     counts = torch.unique(pack(codes), return_counts=True)[1].double()
     p = counts / counts.sum()
     return -(p * p.log()).sum()
@@ -59,7 +66,7 @@ def entropy_miller_madow(codes: Tensor) -> Tensor:
 
     codes: integer rows (n, d). May exceed log n where nearly every row is its own cell. Source: [miller1955note].
     """
-    return entropy(codes) + (len(pack(codes).unique()) - 1) / (2 * len(codes))
+    return plug_in(codes) + (len(pack(codes).unique()) - 1) / (2 * len(codes))
 
 
 def pack(codes: Tensor) -> Tensor:
@@ -91,7 +98,7 @@ def number(digits: Tensor, powers: Tensor) -> Tensor:
 
 def mi_codes(codes_x: Tensor, codes_y: Tensor) -> Tensor:
     """Return I(X;Y) = H(X) + H(Y) - H(X, Y) of paired integer rows (n, dx), (n, dy): the plug-in value, nats, 0-dim."""
-    return entropy(codes_x) + entropy(codes_y) - entropy(torch.cat([codes_x, codes_y], 1))
+    return plug_in(codes_x) + plug_in(codes_y) - plug_in(torch.cat([codes_x, codes_y], 1))
 
 
 def mi_binning(x: Tensor, y: Tensor, *, bins: int = 20) -> Tensor:

@@ -14,22 +14,32 @@ from lib import checks
 from lib.kernels import add_sums, floor, kernel, lifted, lowest, row_sums, tiles
 
 
+def upper(t: Tensor, *, width: float) -> Tensor:
+    """Return `mi_upper` without its warning, for training and sweeps, where saturated layers are expected."""
+    checks.positive(width, "width")
+    return math.log(t.shape[-2]) - row_sums(checks.matrix(t, "t") / width).log().mean(-1)
+
+
+def lower(t: Tensor, *, width: float) -> Tensor:
+    """Return `mi_lower` without its warning: the upper bound at twice the width."""
+    return upper(t, width=2 * checks.positive(width, "width"))
+
+
 def mi_upper(t: Tensor, *, width: float) -> Tensor:
     r"""Return the upper bound I(X;T~) <= -mean_i log mean_j exp(-|t_i - t_j|^2 / (2 width^2)).
 
-    t: (..., n, d) -> (...), nats, between 0 (all rows equal) and log n (all far apart). The bound is that of the
-    Kullback-Leibler divergence between components.
+    t: (..., n, d) -> (...), nats, between 0 (all rows equal) and log n (all far apart); warns near log n. The bound is that of
+    the Kullback-Leibler divergence between components.
     """
-    checks.positive(width, "width")
-    return math.log(t.shape[-2]) - row_sums(checks.matrix(t, "t") / width).log().mean(-1)
+    return checks.ceiling(upper(t, width=width), math.log(t.shape[-2]), "the upper bound on I(X;T~)")
 
 
 def mi_lower(t: Tensor, *, width: float) -> Tensor:
     r"""Return the lower bound I(X;T~) >= -mean_i log mean_j exp(-|t_i - t_j|^2 / (8 width^2)).
 
-    t: (..., n, d) -> (...), nats; the bound is that of the Bhattacharyya distance, that is the upper one at twice the width.
+    t: (..., n, d) -> (...), nats, at most log n, near which it warns; the bound is that of the Bhattacharyya distance.
     """
-    return mi_upper(t, width=2 * checks.positive(width, "width"))
+    return checks.ceiling(lower(t, width=width), math.log(t.shape[-2]), "the lower bound on I(X;T~)")
 
 
 def mi_bounds(t: Tensor, *, width: float) -> Tensor:
@@ -71,7 +81,7 @@ def adaptive_width(t: Tensor, *, factor: float = 1e-3) -> float:
     return math.sqrt(checks.positive(factor, "factor") * (largest or 1.0))
 
 
-def mi_label(t: Tensor, labels: Tensor, *, width: float, bound: Callable[..., Tensor] = mi_upper) -> Tensor:
+def mi_label(t: Tensor, labels: Tensor, *, width: float, bound: Callable[..., Tensor] = upper) -> Tensor:
     r"""Return I(T~;Y) = H(T~) - sum_y p(y) H(T~|y) with every entropy replaced by the same bound.
 
     t: (n, d), labels: (n,). A difference of bounds is itself no bound; it lies near the truth where both bounds are tight.
