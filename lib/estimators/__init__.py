@@ -3,13 +3,21 @@
 from lib.estimators.binning import mi_binning
 from lib.estimators.cs import cs_qmi, cs_qmi_normalised
 from lib.estimators.entropy import mi_kl
-from lib.estimators.gaussian import mi_gaussian
+from lib.estimators.gaussian import mi_gaussian, mi_gaussian_unbiased
 from lib.estimators.hsic import cka, hsic, hsic_normalised, hsic_unbiased
 from lib.estimators.knn import mi_ksg, mi_ksg2, mi_mixed
-from lib.estimators.renyi import mi_renyi
+from lib.estimators.renyi import mi_renyi, mi_renyi_normalised
 
 # Estimates of the mutual information, nats.
-MI = {"binning": mi_binning, "gaussian": mi_gaussian, "kl": mi_kl, "ksg": mi_ksg, "ksg2": mi_ksg2, "mixed": mi_mixed}
+MI = {
+    "binning": mi_binning,
+    "gaussian": mi_gaussian,
+    "gaussian_unbiased": mi_gaussian_unbiased,
+    "kl": mi_kl,
+    "ksg": mi_ksg,
+    "ksg2": mi_ksg2,
+    "mixed": mi_mixed,
+}
 # Indices of dependence: they order pairs and are no information.
 INDEX = {
     "cka": cka,
@@ -19,4 +27,5 @@ INDEX = {
     "hsic_normalised": hsic_normalised,
     "hsic_unbiased": hsic_unbiased,
     "renyi": mi_renyi,
+    "renyi_normalised": mi_renyi_normalised,
 }

@@ -19,10 +19,7 @@ def cs_divergence(x: Tensor, y: Tensor, *, width: float) -> Tensor:
     x: (..., n, d), y: (..., m, d), not paired -> (...), nats, >= 0, 0 for equal samples; equals -2 log of the cosine
     between the kernel mean embeddings. Source: [yu2024csib].
     """
-    checks.positive(width, "width")
-    u, v = checks.matrix(x, "x") / width, checks.matrix(y, "y") / width
-    if u.shape[-1] != v.shape[-1]:
-        raise ValueError(f"x has {u.shape[-1]} columns and y {v.shape[-1]}; both samples must live in one space")
+    u, v = (z / checks.positive(width, "width") for z in checks.comparable(x, y))
     return row_sums(u).sum(-1).log() + row_sums(v).sum(-1).log() - 2 * log_row_sums(u, v).logsumexp(-1)
 
 
@@ -33,7 +30,7 @@ def conditional_cs_divergence(x: Tensor, y: Tensor, y_hat: Tensor, *, width_x: f
     x: (..., n, dx); y, y_hat: (..., n, dy) -> (...), nats; 0 for y_hat = y. A vector y of shape (n,) is refused: kernels would
     take it for one point. Source: [yu2024csib], Proposition 1.
     """
-    checks.paired(x, y), checks.paired(x, y_hat)
+    checks.paired(x, y), checks.paired(x, y_hat), checks.comparable(y, y_hat, names=("y", "y_hat"))
     checks.positive(width_x, "width_x"), checks.positive(width_y, "width_y")
     u, a, b = x / width_x, y / width_y, y_hat / width_y
     ua, ub = torch.cat([u, a], -1), torch.cat([u, b], -1)
