@@ -8,7 +8,7 @@ I_CS(x; t | y) = log J + log P - 2 log C,
 J = <(W (K.Q) W')_jj>, P = <(W K W')_jj (W Q W')_jj>, C = <sum_k W_jk (WK)_jk (WQ)_jk>,
 
 K and Q the Gram matrices of x and t. Sums over triples (j, k, l): three matrix products, O(n^3) time (about 6 n^3 flops), in
-panels of at most kernels.MEMORY_BUDGET bytes, which are formed again for the gradient.
+panels of about kernels.MEMORY_BUDGET bytes, which are formed again for the gradient.
 """
 
 import torch
@@ -18,7 +18,7 @@ from torch.autograd.function import FunctionCtx, once_differentiable
 from lib import checks, kernels
 from lib.estimators.cs import TINY
 
-PANELS = 56  # n x e blocks that a panel and its gradient hold at a time, measured
+PANELS = 32  # n x e blocks that a panel and its gradient hold at a time; the allocator may add half as much again
 
 
 def cs_qmi_conditional(
