@@ -65,6 +65,17 @@ def enough(x: Tensor, name: str, least: int) -> Tensor:
     return x
 
 
+def codes(c: Tensor, name: str) -> Tensor:
+    """Refuse anything but integer rows (n, d) with n, d >= 1."""
+    if not isinstance(c, Tensor) or c.is_floating_point() or c.is_complex() or c.is_meta:
+        raise ValueError(f"{name} must hold integers, got {getattr(c, 'dtype', type(c).__name__)}; bin the values first")
+    if c.ndim != 2 or 0 in c.shape:
+        raise ValueError(
+            f"{name} must have shape (n, d) with n, d >= 1, got {tuple(c.shape)}; for one column pass {name}[:, None]"
+        )
+    return c
+
+
 def labels(y: Tensor, n: int) -> Tensor:
     """Refuse anything but n non-negative integer class labels."""
     if not isinstance(y, Tensor) or y.is_floating_point() or y.is_complex():

@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.autograd.function import FunctionCtx, once_differentiable
 
 from lib import checks, kernels
-from lib.estimators.cs import TINY
+from lib.estimators.cs import over_selves, rounding
 
 PANELS = 32  # n x e blocks that a panel and its gradient hold at a time; the allocator may add half as much again
 
@@ -44,8 +44,7 @@ def cs_qmi_conditional_normalised(
     Shapes, cost (three times) and source as for `cs_qmi_conditional`.
     """
     u, v, s = scaled(x, t, y, width_x, width_t, width_y)
-    own = conditional(u, u, s).clamp_min(TINY) * conditional(v, v, s).clamp_min(TINY)
-    return conditional(u, v, s) / own.sqrt()
+    return over_selves(conditional(u, v, s), conditional(u, u, s), conditional(v, v, s), least=rounding(u.dtype))
 
 
 def scaled(x: Tensor, t: Tensor, y: Tensor, width_x: float, width_t: float, width_y: float) -> tuple[Tensor, Tensor, Tensor]:

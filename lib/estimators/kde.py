@@ -20,8 +20,8 @@ def mi_upper(t: Tensor, *, width: float) -> Tensor:
     t: (..., n, d) -> (...), nats, between 0 (all rows equal) and log n (all far apart). The bound is that of the
     Kullback-Leibler divergence between components.
     """
-    checks.positive(width, "width")
-    return math.log(t.shape[-2]) - row_sums(checks.matrix(t, "t") / width).log().mean(-1)
+    sums = row_sums(checks.matrix(t, "t") / checks.positive(width, "width"))
+    return math.log(t.shape[-2]) - sums.log().mean(-1)
 
 
 def mi_lower(t: Tensor, *, width: float) -> Tensor:
@@ -44,12 +44,14 @@ def adaptive_width(t: Tensor, *, factor: float = 1e-3) -> float:
 def mi_label(t: Tensor, labels: Tensor, *, width: float, bound: Callable[..., Tensor] = mi_upper) -> Tensor:
     r"""Return I(T~;Y) = H(T~) - sum_y p(y) H(T~|y) with every entropy replaced by the same bound.
 
-    t: (n, d), labels: (n,). A difference of bounds is itself no bound; it lies near the truth where both bounds are tight.
+    t: (n, d), labels: (n,). 0 for a single class. A difference of bounds is itself no bound; it lies near the
+    truth where both bounds are tight.
     """
     return bound(t, width=width) - within_labels(t, labels, bound=bound, width=width)
 
 
 def within_labels(t: Tensor, labels: Tensor, *, bound: Callable[..., Tensor], width: float) -> Tensor:
     """Return sum_y p(y) bound(rows of label y), nats, 0-dim."""
-    labels = checks.labels(labels, len(checks.matrix(t, "t")))
+    checks.together(t, labels, ("t", "labels"))
+    labels = checks.labels(labels, len(checks.single(t, "t")))
     return torch.stack([bound(t[labels == c], width=width) * (labels == c).sum() for c in labels.unique()]).sum() / len(t)

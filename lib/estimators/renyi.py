@@ -6,8 +6,10 @@ import torch
 from torch import Tensor
 
 from lib import checks
-from lib.estimators.cs import TINY, scaled
+from lib.estimators.cs import scaled
 from lib.kernels import row_sums, squared_distances
+
+CONSTANT = 1e-9  # nats; entropies of equal rows round to about 1e-12
 
 
 def renyi_entropy(x: Tensor, *, alpha: float = 1.01, width: float = 1.0) -> Tensor:
@@ -35,7 +37,8 @@ def mi_renyi_normalised(x: Tensor, y: Tensor, *, alpha: float = 1.01, width_x: f
     as A.A is not A. Source: [yu2021measuring].
     """
     own_x, own_y, both = parts(x, y, alpha, width_x, width_y)
-    return (own_x + own_y + both) / torch.minimum(own_x, own_y).clamp_min(TINY)
+    least = torch.minimum(own_x, own_y)
+    return torch.where(least > CONSTANT, (own_x + own_y + both) / least.clamp_min(CONSTANT), 0.0)
 
 
 def mi_renyi_conditional(x: Tensor, y: Tensor, z: Tensor, *, alpha: float = 1.01, width: float = 1.0) -> Tensor:
