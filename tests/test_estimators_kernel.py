@@ -51,6 +51,8 @@ def test_mmd_and_cs_divergence_share_three_averages():
     x, y = normal(70, 3, seed=0), normal(50, 3, seed=1) + 0.4
     a, b, c = (torch.exp(-torch.cdist(u, v).square() / (2 * 0.8**2)).mean().item() for u, v in ((x, x), (y, y), (x, y)))
     assert mmd(x, y, width=0.8).item() == pytest.approx(a + b - 2 * c, rel=1e-10)
+    apart = (70 * a - 1) / 69 + (50 * b - 1) / 49 - 2 * c  # self pairs, each of kernel 1, dropped
+    assert mmd_unbiased(x, y, width=0.8).item() == pytest.approx(apart, rel=1e-9)
     assert cs_divergence(x, y, width=0.8).item() == pytest.approx(math.log(a) + math.log(b) - 2 * math.log(c), rel=1e-10)
 
 
@@ -108,6 +110,8 @@ def test_normalised_and_conditional_spectral_information_of_clusters(alpha):
     assert mi_renyi_normalised(x, x, alpha=alpha).item() == pytest.approx(1, abs=1e-6)
     assert mi_renyi_normalised(x, t, alpha=alpha).item() == pytest.approx(0, abs=1e-6)
     assert mi_renyi_normalised(x, 0 * x, alpha=alpha).item() == pytest.approx(0, abs=1e-6)
+    four = torch.cat([x, t], 1)
+    assert mi_renyi_normalised(four, t, alpha=alpha).item() == pytest.approx(1, abs=1e-6), "the smaller entropy is all shared"
     assert mi_renyi_conditional(x, t, either, alpha=alpha).item() == pytest.approx(math.log(2), abs=1e-6)
     assert mi_renyi_conditional(x, t, noise, alpha=alpha).item() == pytest.approx(0, abs=1e-6)
 

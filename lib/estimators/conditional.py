@@ -66,7 +66,7 @@ def conditional(u: Tensor, v: Tensor, s: Tensor) -> Tensor:
         parts = [Panel.apply(u, v, s, totals, rows, columns) for columns in blocks]
         joint, own_x, own_t, cross = torch.stack(parts).sum(0)  # each (..., rows), for every condition of the block
         sums.append(torch.stack([joint, own_x * own_t, cross]).sum(-1))
-    joint, product, cross = (torch.stack(sums).sum(0) / n).log()
+    joint, product, cross = torch.stack(sums).sum(0).log()  # sums for means: n cancels
     return (joint + product - 2 * cross).clamp_min(0)
 
 
