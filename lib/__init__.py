@@ -6,7 +6,10 @@ level 0   types, checks, kernels           shapes, border checks, pairwise sums
           checkpoint, progress, processes  exact resume, progress bars, work spread over cores
 level 1   data, estimators                 data with their truth; information and divergence in nats
           nets, plan                       small stacked networks, how a run trains
+          swag, correlation                a normal posterior from a training path; coefficients and their intervals
 level 2   bottlenecks, trial               one objective a file: terms(model, x, y, noise) -> Terms; estimators on known tasks
+          generalisation                   measures of networks against their generalisation gap
 level 3   train, plane                     the one loop; the information plane
+          classifiers                      a grid of small stochastic classifiers, trained and measured
 level 4   claims, plot, runs, trained      the ledger, figures from tables, parameters and run folders, trained networks
 """

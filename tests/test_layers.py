@@ -13,9 +13,9 @@ from lib import runs
 ROOT = Path(__file__).parents[1]
 LEVELS = [
     {"types", "checks", "kernels", "progress", "checkpoint", "processes"},
-    {"data", "estimators", "nets", "plan"},
-    {"bottlenecks", "trial"},
-    {"train", "plane"},
+    {"data", "estimators", "nets", "plan", "swag", "correlation"},
+    {"bottlenecks", "trial", "generalisation"},
+    {"train", "plane", "classifiers"},
     {"claims", "plot", "runs", "trained"},
 ]
 LEVEL = {name: level for level, names in enumerate(LEVELS) for name in names}
