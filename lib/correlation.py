@@ -13,8 +13,8 @@ def correlations(x: Tensor, y: Tensor, weights: Tensor | None = None) -> dict[st
     itself, as in a resample that holds it twice. NaN where one variable is constant.
     Errors: shapes that differ, values that are not finite.
     """
-    x, y = (checks.matrix(z[:, None], name)[:, 0].double() for z, name in ((x, "x"), (y, "y")))
     checks.paired(x[:, None], y[:, None])
+    x, y = (z.double() - z[0].double() for z in (x, y))  # what is constant is now exactly 0
     w = torch.ones(1, len(x), dtype=torch.float64) if weights is None else weights.double()
     below = [torch.sign(z[:, None] - z) for z in (x, y)]  # (n, n)
     rank = [w @ s.mT for s in below]  # twice the midrank, up to a constant of the resample
