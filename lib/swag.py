@@ -12,6 +12,8 @@ from torch import Tensor
 
 from lib import checks
 
+BLOCK = 2**19  # numbers handled at once, so that a core's cache holds them
+
 
 class Posterior(NamedTuple):
     """Normal distributions over m weights, one for each of R members; covariance diag(variance) + D'D / (K - 1)."""
@@ -74,10 +76,12 @@ def log_density(posterior: Posterior, weights: Tensor) -> Tensor:
     mean, variance, deviations = posterior
     precision = variance.rsqrt()
     a = deviations * precision / math.sqrt(len(deviations) - 1)
-    w = (weights - mean) * precision
     capacitance = torch.eye(len(a), dtype=a.dtype, device=a.device) + a @ a.mT
     root = torch.linalg.cholesky_ex(capacitance).L  # positive definite by form; NaN weights give NaN, not an error
-    solved = torch.linalg.solve_triangular(root, a @ w.mT, upper=False)  # (K, b)
-    quadratic = w.square().sum(-1) - solved.square().sum(0)
+    quadratic = []
+    for block in weights.split(max(1, BLOCK // mean.numel())):
+        w = (block - mean) * precision
+        solved = torch.linalg.solve_triangular(root, a @ w.mT, upper=False)  # (K, rows of the block)
+        quadratic.append(w.square().sum(-1) - solved.square().sum(0))
     log_det = variance.log().sum() + 2 * root.diagonal().log().sum()
-    return -0.5 * (quadratic + log_det + mean.numel() * math.log(2 * math.pi))
+    return -0.5 * (torch.cat(quadratic) + log_det + mean.numel() * math.log(2 * math.pi))

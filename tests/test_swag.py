@@ -54,7 +54,9 @@ def test_a_path_goes_on_after_it_was_read(points):
     torch.testing.assert_close(read.mean, before)
 
 
-def test_log_density_agrees_with_two_others(posterior):
+@pytest.mark.parametrize("block", [10, 2**19])
+def test_log_density_agrees_with_two_others(posterior, block, monkeypatch):
+    monkeypatch.setattr(swag, "BLOCK", block)
     x = 3 * torch.randn(7, 5, generator=torch.Generator().manual_seed(1), dtype=torch.float64) + posterior.mean
     factor = posterior.deviations.T / math.sqrt(len(posterior.deviations) - 1)
     low_rank = LowRankMultivariateNormal(posterior.mean, factor, posterior.variance).log_prob(x)
