@@ -134,6 +134,8 @@ def test_weights_tell_their_data_set_by_the_two_formulas():
     pooled = np.mean([mixed[d, :, :, d] - mixed[d].mean(-1) for d in (0, 1)])
     assert found["all_single_jensen"] == pytest.approx([*own, *own], rel=1e-4)
     assert found["all_multi_jensen"] == pytest.approx([pooled] * 4, rel=1e-4)
+    told = [np.mean([logs[d, s, :, d, s] - np.logaddexp(*logs[d, s, :, :, s].T) for d in (0, 1)]) + np.log(2) for s in (0, 1)]
+    assert found["all_single_mc"] == pytest.approx([*told, *told], abs=1e-4) and max(told) < 0.9 * np.log(2)
 
 
 def test_information_on_which_data_set_was_seen_is_at_most_the_log_of_their_number(table):
