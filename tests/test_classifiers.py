@@ -120,7 +120,9 @@ def test_weights_tell_their_data_set_by_the_two_formulas():
     """Two data sets, two seeds, posteriors written down: every average by hand."""
     grid, g = Grid(seeds=[5, 6], instances=[0, 1], widths=[8], decays=[0.0], rates=[0.0]), torch.Generator().manual_seed(0)
     m = LAYOUT.weights
-    posterior = swag.Posterior(0.05 * torch.randn(4, m, generator=g), torch.full((4, m), 0.5), torch.zeros(4, 4, m))
+    posterior = swag.Posterior(
+        0.05 * torch.randn(4, m, generator=g), 0.4 + 0.2 * torch.rand(4, m, generator=g), torch.zeros(4, 4, m)
+    )
     model = StochasticNets(posterior.mean, LAYOUT)
     trained = classifiers.Trained(model, posterior, torch.zeros(4), {s: torch.Generator().manual_seed(s) for s in (5, 6)})
     found = classifiers.weight_informations(trained, grid, 3)
