@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[1]
 LEVELS = [
     {"types", "checks", "kernels", "progress", "checkpoint", "processes"},
     {"data", "estimators", "nets", "plan"},
-    {"bottlenecks", "trial"},
+    {"bottlenecks", "forecast", "trial"},
     {"train", "plane"},
     {"claims", "plot", "runs", "trained"},
 ]
