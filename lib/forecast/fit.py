@@ -9,6 +9,7 @@ from lib import checks
 from lib.forecast.layers import Noise
 from lib.forecast.models import Forecaster
 from lib.forecast.windows import Problem, windows
+from lib.types import Terms
 
 
 def fit(model: Forecaster, problem: Problem, *, seeds: Sequence[int], epochs: int, batch: int, lr: float) -> list[dict]:
@@ -32,7 +33,7 @@ def fit(model: Forecaster, problem: Problem, *, seeds: Sequence[int], epochs: in
             optimizer.zero_grad()
             (step.fit + step.price).sum().backward()
             optimizer.step()
-            told.append({"fit": step.fit.detach(), "price": step.price.detach(), **(step.watch or {})})
+            told.append({name: value.detach() for name, value in shown(step).items()})
         valid = score(model, problem, problem.parts[1])[:, 0]
         for name, weights in model.named_parameters():
             best[name][valid < lowest] = weights.detach()[valid < lowest]
@@ -42,9 +43,14 @@ def fit(model: Forecaster, problem: Problem, *, seeds: Sequence[int], epochs: in
     return rows
 
 
+def shown(step: Terms) -> dict[str, Tensor]:
+    """Return all that a step tells, by name."""
+    return {"fit": step.fit, "price": step.price} | (step.watch or {})
+
+
 def recorded(seeds: Sequence[int], epoch: int, valid: Tensor, told: list[dict]) -> list[dict]:
     """Return a row a member: its validation error and the epoch's means of what the steps told."""
-    means = {name: torch.stack([step[name].detach() for step in told]).mean(0).tolist() for name in told[0]}
+    means = {name: torch.stack([step[name] for step in told]).mean(0).tolist() for name in told[0]}
     return [
         {"seed": seed, "epoch": epoch, "valid": valid[i].item(), **{name: values[i] for name, values in means.items()}}
         for i, seed in enumerate(seeds)
