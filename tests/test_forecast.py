@@ -59,6 +59,11 @@ def test_a_block_is_five_by_five():
     assert hidden.sum() == 25 and hidden.any(0).sum() == hidden.any(1).sum() == 5
 
 
+def test_blocks_may_lie_anywhere():
+    drawn = torch.stack([~masked("block", 8, 9, rate=25 / 72, seed=seed) for seed in range(200)])
+    assert len({tuple(mask.nonzero()[0].tolist()) for mask in drawn}) == 4 * 5 and drawn.any(0).all()
+
+
 def test_floor_is_not_lost_to_rounding_and_seeds_decide():
     assert floor(0.29, 100) == 29 and floor(0.7, 10) == 7
     for pattern in MASKS:

@@ -11,6 +11,7 @@ from lib.forecast import FORECASTERS, compare
 from lib.forecast.crib import Crib, gaussian_kl, second_view
 from lib.forecast.fit import batches, cut, fit, score
 from lib.forecast.layers import Noise, level
+from lib.forecast.masks import masked
 from lib.forecast.models import DLinear, miss, shaped
 from lib.forecast.windows import Frame, problem
 
@@ -173,6 +174,46 @@ def test_training_lowers_the_error_on_what_can_be_foretold(name):
     assert kept == pytest.approx(history.groupby("seed").valid.min().tolist(), rel=1e-5)
 
 
+def test_dlinear_by_hand():
+    model, x = DLinear([0, 1], Frame(24, 10), {}), normal(2, 3, 24, 2)
+    with torch.no_grad():
+        for layer in (model.trend, model.rest):
+            layer.weight.copy_(normal(2, 24, 10, seed=3 + (layer is model.rest)))
+    past = x[1, 2, :, 0]
+    near = torch.cat([past[:1].expand(12), past, past[-1:].expand(12)])
+    trend = torch.stack([near[t : t + 25].mean() for t in range(24)])
+    want = trend @ model.trend.weight[1] + (past - trend) @ model.rest.weight[1]
+    torch.testing.assert_close(model(x)[1, 2, :, 0], want, atol=1e-5, rtol=1e-4)
+
+
+def test_targets_begin_where_inputs_end():
+    times = torch.arange(120.0, dtype=torch.float64)[:, None]
+    made = problem(times, torch.ones(1, 120, 1, dtype=torch.bool), Frame(24, 10))
+    step = float(made.y[0, 1, 0] - made.y[0, 0, 0])
+    x, y, _ = cut(made, torch.tensor([[0, 31, 86]]))
+    assert x.shape == (1, 3, 24, 1) and y.shape == (1, 3, 10, 1)
+    torch.testing.assert_close(y[:, :, 0] - x[:, :, -1], torch.full((1, 3, 1), step), atol=1e-5, rtol=1e-4)
+
+
+def test_the_weights_of_the_best_epoch_are_kept():
+    made = task(waves())
+    model = DLinear([0, 1], made.frame, {})
+    rows = fit(model, made, seeds=[0, 1], epochs=2, batch=16, lr=0.5)
+    history = pd.DataFrame(rows).pivot(index="epoch", columns="seed", values="valid")
+    assert (history.iloc[-1] > 1.05 * history.min()).any(), "with so large a rate the last epoch is not the best"
+    assert score(model, made, made.parts[1])[:, 0].tolist() == pytest.approx(history.min().tolist(), rel=1e-5)
+
+
+def test_a_dear_code_holds_less():
+    made = task(waves(), members=5)
+    held = []
+    for kl in (0.0, 0.01):
+        model = Crib(range(5), made.frame, SMALL, kl=kl)
+        history = pd.DataFrame(fit(model, made, seeds=range(5), epochs=4, batch=16, lr=5e-3))
+        held.append(history[history.epoch == 4].kl.to_numpy())
+    assert (held[1] < 0.5 * held[0]).all(), held
+
+
 def test_dlinear_finds_a_linear_law():
     values = waves()[:, :2]
     made = task(values, members=5, rate=0.0)
@@ -263,6 +304,11 @@ def test_every_method_is_scored_under_every_mask_it_asks_for():
     assert scores.hidden.tolist() == pytest.approx([0.2] * 6 + [0.25] * 4)
     best = history.groupby(["mask", "method", "seed"], sort=False).valid.min().tolist()
     assert scores.valid.tolist() == pytest.approx(best) and scores[["mae", "mse"]].notna().all(axis=None)
+    masks = torch.stack([masked("point", 300, 4, rate=0.2, seed=seed) for seed in (3, 1)])
+    made = problem(waves(300), masks, Frame(24, 24, 5), scaling="variate", impute="mean")
+    model = DLinear([3, 1], made.frame, SMALL)
+    fit(model, made, seeds=[3, 1], **setting().budget)
+    assert scores[["mae", "mse"]][4:6].to_numpy() == pytest.approx(score(model, made, made.parts[2]).numpy())
     again, _ = compare.compare(setting(), MASKS, METHODS, workers=2)
     pd.testing.assert_frame_equal(scores, again)
 
