@@ -7,6 +7,6 @@ level 0   types, checks, kernels           shapes, border checks, pairwise sums
 level 1   data, estimators                 data with their truth; information and divergence in nats
           nets, plan                       small stacked networks, how a run trains
 level 2   bottlenecks, trial               one objective a file: terms(model, x, y, noise) -> Terms; estimators on known tasks
-level 3   train, plane                     the one loop; the information plane
+level 3   train, plane, attacks            the one loop; the information plane; inputs changed to mislead
 level 4   claims, plot, runs, trained      the ledger, figures from tables, parameters and run folders, trained networks
 """

@@ -15,7 +15,7 @@ LEVELS = [
     {"types", "checks", "kernels", "progress", "checkpoint", "processes"},
     {"data", "estimators", "nets", "plan"},
     {"bottlenecks", "trial"},
-    {"train", "plane"},
+    {"train", "plane", "attacks"},
     {"claims", "plot", "runs", "trained"},
 ]
 LEVEL = {name: level for level, names in enumerate(LEVELS) for name in names}
