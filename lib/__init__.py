@@ -9,4 +9,6 @@ level 1   data, estimators                 data with their truth; information an
 level 2   bottlenecks, trial               one objective a file: terms(model, x, y, noise) -> Terms; estimators on known tasks
 level 3   train, plane, attacks            the one loop; the information plane; inputs changed to mislead
 level 4   claims, plot, runs, trained      the ledger, figures from tables, parameters and run folders, trained networks
+          tradeoff, generalisation         methods on one axis; the gap of many networks against what their layers carry
+          protocol                         what selection and standardisation do to a number
 """
