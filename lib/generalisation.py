@@ -52,7 +52,7 @@ def networks(
 
     Errors are mean squares in units of the training targets' variance, gap = test - train; `mi_xt` and `mi_xt_y` are
     I_CS(x; t) and I_CS(x; t | y) of the last hidden layer t on at most `rows` training rows, nats. Samples are standardised;
-    widths are the square root of the dimension for x and t, and 1 for y.
+    widths are the square root of the dimension for x and t, and 1 for y; `raw_xt` and `raw_xt_y` take t as it is, widths 1.
     """
     split = prepared.split(table, seeds=seeds, fractions=fractions)
     found = each(partial(measured, split, seeds, rows), todo, workers=workers)
@@ -69,14 +69,12 @@ def measured(split: Split, seeds: list[int], rows: int, kind: Kind) -> pd.DataFr
     drawn = torch.randperm(split.train.x.shape[1], generator=torch.Generator().manual_seed(0))[:rows]
     x, y = split.train.x[:, drawn], split.train.y[:, drawn]
     with torch.no_grad():
-        u, v = (standard(z) / math.sqrt(z.shape[-1]) for z in (x, model.mean(x)))
-    found = {
-        "train": train,
-        "test": test,
-        "gap": test - train,
-        "mi_xt": cs_qmi(u, v),
-        "mi_xt_y": cs_qmi_given(u, v, y.double()),
-    }
+        t = model.mean(x)
+    x, t, y = x.double(), t.double(), y.double()
+    u, v = (standard(z) / math.sqrt(z.shape[-1]) for z in (x, t))
+    found = {"train": train, "test": test, "gap": test - train}
+    found |= {"mi_xt": cs_qmi(u, v), "mi_xt_y": cs_qmi_given(u, v, y)}
+    found |= {"raw_xt": cs_qmi(x, t), "raw_xt_y": cs_qmi_given(x, t, y)}
     names = {"depth": depth, "width": width, "lr": plan.lr, "batch": plan.batch, "seed": seeds}
     return pd.DataFrame(names | {name: value.tolist() for name, value in found.items()})
 

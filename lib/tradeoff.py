@@ -59,6 +59,35 @@ def nearest(path: pd.DataFrame, currency: str, ratio: float, within: float) -> p
     return path.iloc[0] * np.nan if near.empty else near.loc[near.valid.idxmin()]
 
 
+def summary(table: pd.DataFrame, *, ratio: float, within: float) -> pd.DataFrame:
+    """Return a row for each data set and method: RMSE without a price and near a ratio, by the common currency and its own.
+
+    Entries are means over seeds with standard deviations, as text; `own` stands in the method's unit; `betas` counts the seeds
+    that have a beta near the ratio by each measure. table: rows of `compared`.
+    """
+    keys = ["data", "method"]
+    first = table.loc[table.groupby([*keys, "seed"], sort=False).beta.idxmin()].groupby(keys, sort=False)
+    common, own = (selection(table, c, ratio, within).groupby(keys, sort=False) for c in ("cs_qmi", "own"))
+    parts = {
+        "RMSE, beta 0": first.rmse,
+        "RMSE, common r": common.rmse,
+        "common r": common.r_cs_qmi,
+        "RMSE, own r": own.rmse,
+        "own r": own.r_own,
+        "own, beta 0": first.own,
+        "own, common r": common.own,
+    }
+    told = pd.DataFrame({name: part.apply(spread) for name, part in parts.items()})
+    told["unit"] = [OWN[method][0] for _, method in told.index]
+    return told.assign(betas=[f"{a}, {b}" for a, b in zip(common.rmse.count(), own.rmse.count(), strict=True)])
+
+
+def spread(values: pd.Series) -> str:
+    """Return mean and standard deviation of the values that are there, as text; a dash for fewer than two."""
+    values = values.dropna()
+    return f"{values.mean():.3g} ± {values.std():.2g}" if len(values) > 1 else "–"
+
+
 def selection(table: pd.DataFrame, currency: str, ratio: float, within: float) -> pd.DataFrame:
     """Return `nearest` of every data set, method and seed, indexed by them. table: rows of `compared`, numbers beside names."""
     keys, numbers = ["data", "method", "seed"], ["beta", "valid", "rmse", f"r_{currency}", "own"]

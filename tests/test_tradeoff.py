@@ -53,6 +53,17 @@ def test_the_member_near_a_ratio_is_chosen_by_validation_never_by_test():
     assert tradeoff.selection(table, "cs_qmi", 0.5, 0.15).loc["d", "vib"].rmse.tolist() == [0.5, 0.2]
 
 
+def test_the_summary_tells_both_currencies_side_by_side():
+    parts = [rows("plain", [0.0], [0.8], [0.0], seed=s) for s in (0, 1)]
+    parts += [rows("nib", [0.0, 1.0, 2.0], [0.8, 0.4, 0.1], [4.0, 3.0, 2.0], seed=s) for s in (0, 1)]
+    table = tradeoff.compared(pd.concat(parts, ignore_index=True))
+    found = tradeoff.summary(table[table.method == "nib"], ratio=0.5, within=0.1).loc[("d", "nib")]
+    assert found["RMSE, beta 0"] == "0 ± 0" and found["own, beta 0"] == "4 ± 0" and found.unit == "bound, nats"
+    assert (found["RMSE, common r"], found["common r"], found["own, common r"]) == ("1 ± 0", "0.5 ± 0", "3 ± 0")
+    assert (found["RMSE, own r"], found["own r"], found.betas) == ("2 ± 0", "0.5 ± 0", "2, 2")
+    assert tradeoff.summary(table[table.method == "nib"], ratio=0.3, within=0.01).loc[("d", "nib")]["RMSE, own r"] == "–"
+
+
 def test_points_of_the_published_figure_are_in_nats_and_fall_to_the_right():
     for name, methods in CS_IB_FIGURE.items():
         points = cs_ib_figure(name)
