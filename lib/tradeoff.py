@@ -51,23 +51,27 @@ def crossing(path: pd.DataFrame, currency: str, ratio: float) -> float:
 
 
 def nearest(path: pd.DataFrame, currency: str, ratio: float, within: float) -> pd.Series:
-    """Return the member near a ratio: of those within a distance of it the best on validation rows, else a row of NaN.
+    """Return the member near a ratio: of those within a distance of it the best on validation rows, else the nearest one.
 
-    Test rows have no say, so the member's test error may be read once.
+    Test rows have no say, so the member's test error may be read once. A path without ratios gives a row of NaN.
     """
-    near = path[(path[f"r_{currency}"] - ratio).abs() <= within]
-    return path.iloc[0] * np.nan if near.empty else near.loc[near.valid.idxmin()]
+    off = (path[f"r_{currency}"] - ratio).abs()
+    if off.isna().all():
+        return path.iloc[0] * np.nan
+    near = path[off <= within]
+    return path.loc[off.idxmin()] if near.empty else near.loc[near.valid.idxmin()]
 
 
 def summary(table: pd.DataFrame, *, ratio: float, within: float) -> pd.DataFrame:
     """Return a row for each data set and method: RMSE without a price and near a ratio, by the common currency and its own.
 
-    Entries are means over seeds with standard deviations, as text; `own` stands in the method's unit; `betas` counts the seeds
-    that have a beta near the ratio by each measure. table: rows of `compared`.
+    Entries are means over seeds with standard deviations, as text; `own` stands in the method's unit; `within` counts the seeds
+    that have a beta within the distance, by the common measure and by the own one. table: rows of `compared`.
     """
     keys = ["data", "method"]
     first = table.loc[table.groupby([*keys, "seed"], sort=False).beta.idxmin()].groupby(keys, sort=False)
-    common, own = (selection(table, c, ratio, within).groupby(keys, sort=False) for c in ("cs_qmi", "own"))
+    chosen = [(selection(table, c, ratio, within), f"r_{c}") for c in ("cs_qmi", "own")]
+    common, own = (part.groupby(keys, sort=False) for part, _ in chosen)
     parts = {
         "RMSE, beta 0": first.rmse,
         "RMSE, common r": common.rmse,
@@ -79,7 +83,8 @@ def summary(table: pd.DataFrame, *, ratio: float, within: float) -> pd.DataFrame
     }
     told = pd.DataFrame({name: part.apply(spread) for name, part in parts.items()})
     told["unit"] = [OWN[method][0] for _, method in told.index]
-    return told.assign(betas=[f"{a}, {b}" for a, b in zip(common.rmse.count(), own.rmse.count(), strict=True)])
+    near = [(part[r] - ratio).abs().le(within).groupby(keys, sort=False).sum() for part, r in chosen]
+    return told.assign(within=[f"{a}, {b}" for a, b in zip(*near, strict=True)])
 
 
 def spread(values: pd.Series) -> str:

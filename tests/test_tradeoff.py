@@ -48,7 +48,8 @@ def test_a_crossing_is_interpolated_and_nothing_is_extrapolated():
 def test_the_member_near_a_ratio_is_chosen_by_validation_never_by_test():
     paths = path([0.0, 0.4, 0.6, 0.9], [0.1, 0.5, 0.2, 0.1], valid=[0.1, 0.3, 0.4, 0.0])
     assert tradeoff.nearest(paths, "cs_qmi", 0.5, 0.15).rmse == 0.5
-    assert tradeoff.nearest(paths, "cs_qmi", 0.75, 0.05).isna().all()
+    assert tradeoff.nearest(paths, "cs_qmi", 0.8, 0.05).rmse == 0.1, "none is within the distance, so the nearest one"
+    assert tradeoff.nearest(path([np.nan] * 2, [1.0, 2.0]), "cs_qmi", 0.5, 0.1).isna().all()
     table = paths.assign(data="d", method="vib", seed=[0, 0, 1, 1])
     assert tradeoff.selection(table, "cs_qmi", 0.5, 0.15).loc["d", "vib"].rmse.tolist() == [0.5, 0.2]
 
@@ -60,8 +61,10 @@ def test_the_summary_tells_both_currencies_side_by_side():
     found = tradeoff.summary(table[table.method == "nib"], ratio=0.5, within=0.1).loc[("d", "nib")]
     assert found["RMSE, beta 0"] == "0 ± 0" and found["own, beta 0"] == "4 ± 0" and found.unit == "bound, nats"
     assert (found["RMSE, common r"], found["common r"], found["own, common r"]) == ("1 ± 0", "0.5 ± 0", "3 ± 0")
-    assert (found["RMSE, own r"], found["own r"], found.betas) == ("2 ± 0", "0.5 ± 0", "2, 2")
-    assert tradeoff.summary(table[table.method == "nib"], ratio=0.3, within=0.01).loc[("d", "nib")]["RMSE, own r"] == "–"
+    assert (found["RMSE, own r"], found["own r"], found.within) == ("2 ± 0", "0.5 ± 0", "2, 2")
+    far = tradeoff.summary(table[table.method == "nib"], ratio=0.3, within=0.01).loc[("d", "nib")]
+    assert (far["RMSE, own r"], far["own r"], far.within) == ("1 ± 0", "0.25 ± 0", "0, 0")
+    assert tradeoff.spread(pd.Series([1.0, np.nan])) == "–"
 
 
 def test_points_of_the_published_figure_are_in_nats_and_fall_to_the_right():
