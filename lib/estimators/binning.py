@@ -63,14 +63,28 @@ def entropy_miller_madow(codes: Tensor) -> Tensor:
 
 
 def pack(codes: Tensor) -> Tensor:
-    """Return one integer for each row (n, d) -> (n,), equal for equal rows only; sorting numbers beats sorting rows."""
-    packed = torch.zeros(len(codes), dtype=torch.int64, device=codes.device)
-    for column in codes.T:
-        levels, index = torch.unique(column, return_inverse=True)
-        packed = packed * len(levels) + index
-        # Renumbering after each column keeps the product below n * levels, so it cannot overflow.
-        packed = torch.unique(packed, return_inverse=True)[1]
+    """Return one integer for each row (n, d) -> (n,), equal for equal rows only; sorting numbers beats sorting rows.
+
+    Columns are digits of one number while it fits 63 bits; then the numbers, of which there are at most n, are ranked anew.
+    """
+    low, high = (int(v) for v in codes.aminmax())
+    if (high - low + 1) * len(codes) >= 2**63:
+        codes = torch.unique(codes, return_inverse=True)[1]
+        low, high = 0, int(codes.max())
+    codes = codes - low
+    base, d = high - low + 1, codes.shape[1]
+    digits = next(k for k in range(d, 0, -1) if base**k * len(codes) < 2**63)
+    powers = torch.tensor([base**k for k in range(digits)], device=codes.device)
+    packed = number(codes[:, :digits], powers)
+    for start in range(digits, d, digits):
+        word = codes[:, start : start + digits]
+        packed = torch.unique(packed, return_inverse=True)[1] * base ** word.shape[1] + number(word, powers[: word.shape[1]])
     return packed
+
+
+def number(digits: Tensor, powers: Tensor) -> Tensor:
+    """Return the integers with these digits, (n, k) and (k,) -> (n,); GPUs have no integer matrix products."""
+    return (digits * powers).sum(1) if digits.is_cuda else digits @ powers
 
 
 def mi_codes(codes_x: Tensor, codes_y: Tensor) -> Tensor:
