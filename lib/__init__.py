@@ -9,4 +9,5 @@ level 1   data, estimators                 data with their truth; information an
 level 2   bottlenecks, trial               one objective a file: terms(model, x, y, noise) -> Terms; estimators on known tasks
 level 3   train, plane                     the one loop; the information plane
 level 4   claims, plot, runs, trained      the ledger, figures from tables, parameters and run folders, trained networks
+          activations, inference           networks of many activations over time; intervals and rules from one value a seed
 """

@@ -16,7 +16,7 @@ LEVELS = [
     {"data", "estimators", "nets", "plan"},
     {"bottlenecks", "trial"},
     {"train", "plane"},
-    {"claims", "plot", "runs", "trained"},
+    {"claims", "plot", "runs", "trained", "activations", "inference"},
 ]
 LEVEL = {name: level for level, names in enumerate(LEVELS) for name in names}
 MODULES = sorted(p for p in (ROOT / "lib").rglob("*.py") if p != ROOT / "lib/__init__.py")

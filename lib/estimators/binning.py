@@ -1,5 +1,8 @@
 """Entropy and information of binned samples."""
 
+import math
+
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -28,30 +31,74 @@ def bin_width(t: Tensor, *, width: float = 0.07) -> Tensor:
 
 
 def bin_adaptive(t: Tensor, *, bins: int = 30, floor: float | None = None) -> Tensor:
-    """Return bins that hold equally many of the distinct values of all units together, (n, d) -> (n, d) int64.
+    """Return bins that hold equally many of the distinct values of all units together, (..., n, d) -> (..., n, d) int64.
 
     Values equal to `floor` (0 for ReLU) are a bin of their own. Edges follow the layer, so values at two epochs are measured at
     two resolutions. A layer that knows one value only is one bin. Source: [chelombiev2019adaptive].
     """
     checks.matrix(t, "t"), checks.counted(bins, "bins")
-    levels = torch.unique(t)
-    if floor is not None:
-        levels = levels[levels != floor]
-    if len(levels) < 2:
-        return (t != floor).long() if floor is not None else torch.zeros_like(t, dtype=torch.int64)
-    edges = levels[torch.arange(1, bins, device=t.device) * len(levels) // bins].unique()
-    codes = torch.bucketize(t, edges, right=True) + 1
+    pooled = t.detach().reshape(-1, t.shape[-2] * t.shape[-1])
+    codes = edges_reached(pooled, distinct_quantiles(pooled, bins, floor)).reshape(t.shape) + 1
     return torch.where(t == floor, 0, codes) if floor is not None else codes
 
 
+def distinct_quantiles(values: Tensor, parts: int, floor: float | None) -> Tensor:
+    """Return levels[k m // parts], k = 1 .. parts - 1, of the m distinct values of each row but `floor`; (r, N) -> (r, parts - 1)."""
+    rising = ordered(values)
+    new = torch.ones_like(rising, dtype=torch.bool)
+    new[:, 1:] = rising[:, 1:] != rising[:, :-1]
+    if floor is not None:
+        new &= rising != floor
+    rank = new.cumsum(-1, dtype=torch.int32)  # how many distinct values up to here; ten times faster than in int64
+    wanted = torch.arange(1, parts, device=values.device) * rank[:, -1:].long() // parts + 1
+    place = torch.searchsorted(rank, wanted.int()).clamp_max(
+        values.shape[-1] - 1
+    )  # a row of `floor` alone has no level to find
+    return rising.gather(-1, place)
+
+
+def edges_reached(values: Tensor, edges: Tensor) -> Tensor:
+    """Return how many of its row's rising edges each value has reached, (r, N) and (r, k) -> (r, N) int64.
+
+    On a CPU comparing with each of a few edges in turn is ten times faster than a search, since it reads memory in order.
+    """
+    if values.is_cuda or edges.shape[-1] > 100:
+        return torch.searchsorted(edges, values, right=True)
+    reached, above = np.zeros(values.shape, np.uint8), np.empty(values.shape[-1], bool)
+    for row, limits, count in zip(values.cpu().numpy(), edges.cpu().numpy(), reached, strict=True):
+        for limit in limits:
+            count += np.greater_equal(row, limit, out=above).view(np.uint8)
+    return torch.from_numpy(reached).long()
+
+
+def ordered(values: Tensor) -> Tensor:
+    """Return each row in rising order; on a CPU by numpy, which does not carry along where each value came from."""
+    return values.sort(-1).values if values.is_cuda else torch.from_numpy(np.sort(values.numpy(), axis=-1))
+
+
 def entropy(codes: Tensor) -> Tensor:
-    """Return the plug-in entropy H = -sum_c p_c log p_c of integer rows (n, d), nats, 0-dim float64; at most log n.
+    """Return the plug-in entropy H = -sum_c p_c log p_c of integer rows, (..., n, d) -> (...), nats, float64; at most log n.
 
     Biased low by about (occupied cells - 1) / 2n.
     """
-    counts = torch.unique(pack(codes), return_counts=True)[1].double()
-    p = counts / counts.sum()
-    return -(p * p.log()).sum()
+    return cell_entropy(cells(codes))
+
+
+def cells(codes: Tensor) -> Tensor:
+    """Return a number for each integer row, equal for equal rows of one member only; (..., n, d) -> (..., n)."""
+    return torch.stack([pack(member) for member in codes.reshape(-1, *codes.shape[-2:])]).reshape(codes.shape[:-1])
+
+
+def cell_entropy(numbers: Tensor) -> Tensor:
+    """Return H = log n - (1/n) sum_c n_c log n_c over the n_c equal numbers of each member; (..., n) -> (...), nats, float64."""
+    n, rising = numbers.shape[-1], ordered(numbers.reshape(-1, numbers.shape[-1]))
+    first = torch.ones_like(rising, dtype=torch.bool)
+    first[:, 1:] = rising[:, 1:] != rising[:, :-1]
+    starts = first.flatten().nonzero()[:, 0]
+    ends = starts.new_tensor([rising.numel()])
+    counts = torch.diff(starts, append=ends).double()
+    lost = counts.new_zeros(len(rising)).index_add_(0, starts // n, counts.xlogy(counts))
+    return (math.log(n) - lost / n).reshape(numbers.shape[:-1])
 
 
 def entropy_miller_madow(codes: Tensor) -> Tensor:
