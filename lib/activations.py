@@ -48,8 +48,12 @@ def words(seeds: Sequence[int], order: str) -> Split:
     return Split(Rows(x[:, :cut], y[:, :cut]), test, test)
 
 
-def run(asked: Sequence[Networks], plan: dict, estimators: dict, *, workers: int | None = None) -> tuple[pd.DataFrame, ...]:
+def run(
+    asked: Sequence[Networks], plan: dict, estimators: dict, *, accelerator: str, workers: int | None = None
+) -> tuple[pd.DataFrame, ...]:
     """Return the planes and the scores of all networks, each set of them trained and measured by one worker process.
+
+    accelerator: what Fabric trains on, "cpu" for the same bytes everywhere.
 
     planes: order, activation, seed, beta, epoch, layer, estimator, mi_xt, mi_ty (nats); layer 6 is the output's probabilities.
     scores: order, activation, seed, beta, and accuracy and cross-entropy (nats) in training and testing.
@@ -57,26 +61,33 @@ def run(asked: Sequence[Networks], plan: dict, estimators: dict, *, workers: int
     planned(plan)
     for networks in asked:
         checks.known(networks.activation, ACTIVATIONS, "activation")
-    found = list(bar(each(partial(measured, plan, estimators), asked, workers=workers), "activations", total=len(asked)))
+    work = partial(measured, plan, estimators, accelerator)
+    found = list(bar(each(work, asked, workers=workers), "activations", total=len(asked)))
     return tuple(pd.concat(tables, ignore_index=True) for tables in zip(*found, strict=True))
 
 
-def measured(plan: dict, estimators: dict, asked: Networks) -> tuple[pd.DataFrame, pd.DataFrame]:
+def measured(plan: dict, estimators: dict, accelerator: str, asked: Networks) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Train one set of networks; return its planes and its scores."""
-    task, split = twelve_bit(), words(asked.seeds, asked.order)
-    shape = {"hidden": HIDDEN, "code": CODE, "activate_code": True, "activation": asked.activation}
-    settings, sizes = {"betas": asked.betas}, {"inputs": task.x.shape[1], "outputs": 2, "shape": shape}
-    method = trained.build("weight_decay", settings, seeds=asked.seeds, **sizes)
+    fabric, task = Fabric(accelerator=accelerator, devices=1), twelve_bit()
+    split = Split(*(Rows(*fabric.to_device(tuple(part))) for part in words(asked.seeds, asked.order)))
+    method = networks(asked, task.x.shape[1])
     plan = planned(plan | {"select": "last", "snapshots": True})
-    fabric = Fabric(accelerator="cpu", devices=1)
     fitted = train.fit(fabric, method.model, method.terms, split, plan, method.members)
     marks = [
         {"order": asked.order, "activation": asked.activation, "seed": s, "beta": b} for s in asked.seeds for b in asked.betas
     ]
     scores = pd.DataFrame([mark | said for mark, said in zip(marks, judged(method, split), strict=True)])
     floored = {name: options | floor_of(name, asked.activation) for name, options in estimators.items()}
-    rows = plane.layers(method.model, fitted.snapshots, fitted.epochs, 2 * task.x - 1, task.y, floored)
+    inputs, labels = fabric.to_device((2 * task.x - 1, task.y))
+    rows = plane.layers(method.model, fitted.snapshots, fitted.epochs, inputs, labels, floored)
     return pd.DataFrame([marks[row.pop("member")] | row for row in rows]), scores
+
+
+def networks(asked: Networks, inputs: int) -> trained.Trained:
+    """Return the untrained networks 12-10-7-5-4-3-2 of one activation."""
+    shape = {"hidden": HIDDEN, "code": CODE, "activate_code": True, "activation": asked.activation}
+    settings = {"betas": asked.betas}
+    return trained.build("weight_decay", settings, seeds=asked.seeds, inputs=inputs, outputs=2, shape=shape)
 
 
 def floor_of(estimator: str, activation: str) -> dict:

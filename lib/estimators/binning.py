@@ -43,7 +43,10 @@ def bin_adaptive(t: Tensor, *, bins: int = 30, floor: float | None = None) -> Te
 
 
 def distinct_quantiles(values: Tensor, parts: int, floor: float | None) -> Tensor:
-    """Return levels[k m // parts], k = 1 .. parts - 1, of the m distinct values of each row but `floor`; (r, N) -> (r, parts - 1)."""
+    """Return levels[k m // parts], k = 1 .. parts - 1, of the m distinct values of each row but `floor`.
+
+    values: (r, N) -> (r, parts - 1), levels in rising order.
+    """
     rising = ordered(values)
     new = torch.ones_like(rising, dtype=torch.bool)
     new[:, 1:] = rising[:, 1:] != rising[:, :-1]
@@ -90,7 +93,10 @@ def cells(codes: Tensor) -> Tensor:
 
 
 def cell_entropy(numbers: Tensor) -> Tensor:
-    """Return H = log n - (1/n) sum_c n_c log n_c over the n_c equal numbers of each member; (..., n) -> (...), nats, float64."""
+    """Return H = log n - (1/n) sum_c n_c log n_c over the n_c equal numbers of each member.
+
+    numbers: (..., n) -> (...), nats, float64.
+    """
     n, rising = numbers.shape[-1], ordered(numbers.reshape(-1, numbers.shape[-1]))
     first = torch.ones_like(rising, dtype=torch.bool)
     first[:, 1:] = rising[:, 1:] != rising[:, :-1]
