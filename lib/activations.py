@@ -41,8 +41,8 @@ def words(seeds: Sequence[int], order: str) -> Split:
     checks.known(order, {"shuffled": 0, "counting": 0}, "order of words")
     task = twelve_bit()
     n, cut = len(task.y), round(SHARE * len(task.y))
-    same = torch.arange(n)
-    rows = [torch.randperm(n, generator=torch.Generator().manual_seed(s)) if order == "shuffled" else same for s in seeds]
+    drawn = [torch.randperm(n, generator=torch.Generator().manual_seed(int(seed))) for seed in seeds]
+    rows = drawn if order == "shuffled" else [torch.arange(n)] * len(seeds)
     x, y = (torch.stack([z[row] for row in rows]) for z in (2 * task.x - 1, task.y))
     test = Rows(x[:, cut:], y[:, cut:])
     return Split(Rows(x[:, :cut], y[:, :cut]), test, test)
