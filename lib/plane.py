@@ -27,7 +27,7 @@ def binned(quantise: Callable[..., Tensor], t: Tensor, labels: Tensor, **options
 
     t: (..., n, d), labels: (n,) -> (...) each.
     """
-    cells = binning.cells(quantise(t, **options))
+    cells = binning.each_member(lambda member: binning.pack(quantise(member, **options)), t)
     whole = binning.cell_entropy(cells)
     return whole, whole - within(lambda rows: binning.cell_entropy(cells[..., rows]), labels)
 

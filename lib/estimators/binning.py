@@ -1,6 +1,7 @@
 """Entropy and information of binned samples."""
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -18,7 +19,7 @@ def bin_range(t: Tensor, *, low: float, high: float, bins: int = 30) -> Tensor:
     checks.matrix(t, "t"), checks.counted(bins, "bins")
     if not low < high:
         raise ValueError(f"the range must have low < high, got [{low}, {high}]; give the activation's range")
-    return ((t - low) * (bins / (high - low))).floor().clamp(0, bins - 1).long()
+    return (t - low).mul_(bins / (high - low)).floor_().clamp_(0, bins - 1).int().long()
 
 
 def bin_width(t: Tensor, *, width: float = 0.07) -> Tensor:
@@ -84,12 +85,12 @@ def entropy(codes: Tensor) -> Tensor:
 
     Biased low by about (occupied cells - 1) / 2n.
     """
-    return cell_entropy(cells(codes))
+    return cell_entropy(each_member(pack, codes))
 
 
-def cells(codes: Tensor) -> Tensor:
-    """Return a number for each integer row, equal for equal rows of one member only; (..., n, d) -> (..., n)."""
-    return torch.stack([pack(member) for member in codes.reshape(-1, *codes.shape[-2:])]).reshape(codes.shape[:-1])
+def each_member(number_rows: Callable[[Tensor], Tensor], t: Tensor) -> Tensor:
+    """Return number_rows of every stacked member, (..., n, d) -> (..., n); one at a time stays in a core's cache."""
+    return torch.stack([number_rows(member) for member in t.reshape(-1, *t.shape[-2:])]).reshape(t.shape[:-1])
 
 
 def cell_entropy(numbers: Tensor) -> Tensor:
@@ -120,11 +121,13 @@ def pack(codes: Tensor) -> Tensor:
 
     Columns are digits of one number while it fits 63 bits; then the numbers, of which there are at most n, are ranked anew.
     """
+    if codes.shape[1] == 1:
+        return codes[:, 0]
     low, high = (int(v) for v in codes.aminmax())
     if (high - low + 1) * len(codes) >= 2**63:
         codes = torch.unique(codes, return_inverse=True)[1]
         low, high = 0, int(codes.max())
-    codes = codes - low
+    codes = codes - low if low else codes
     base, d = high - low + 1, codes.shape[1]
     digits = next(k for k in range(d, 0, -1) if base**k * len(codes) < 2**63)
     powers = torch.tensor([base**k for k in range(digits)], device=codes.device)

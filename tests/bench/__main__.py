@@ -1,6 +1,6 @@
 """Hot paths against named peers, in one run on this machine: ratios, written to reports/benchmarks.json.
 
-python -m tests.bench [GROUP ...]   groups: pairwise, neighbours, training; all if none is named
+python -m tests.bench [GROUP ...]   groups: pairwise, layers, neighbours, training; all if none is named
 """
 
 import sys
@@ -8,9 +8,9 @@ from pathlib import Path
 
 from lib import checks
 from lib.runs import write_json
-from tests.bench import neighbours, pairwise, training
+from tests.bench import layers, neighbours, pairwise, training
 
-GROUPS = {"pairwise": pairwise.rows, "neighbours": neighbours.rows, "training": training.rows}
+GROUPS = {"pairwise": pairwise.rows, "layers": layers.rows, "neighbours": neighbours.rows, "training": training.rows}
 
 
 def shown(row: dict) -> str:
