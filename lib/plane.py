@@ -17,19 +17,13 @@ from lib.progress import bar
 Pair = tuple[Tensor, Tensor]
 
 
-def within(measure: Callable[[Tensor], Tensor], labels: Tensor) -> Tensor:
-    """Return sum_c p(c) measure(which rows have label c)."""
-    return torch.stack([measure(labels == c) * (labels == c).double().mean() for c in labels.unique()]).sum(0)
-
-
 def binned(quantise: Callable[..., Tensor], t: Tensor, labels: Tensor, **options: float) -> Pair:
     """Return I(X;T) = H(q(T)) and I(T;Y) = H(q(T)) - H(q(T)|Y) of deterministic layers on distinct inputs, nats.
 
     t: (..., n, d), labels: (n,) -> (...) each.
     """
     cells = binning.each_member(lambda member: binning.pack(quantise(member, **options)), t)
-    whole = binning.cell_entropy(cells)
-    return whole, whole - within(lambda rows: binning.cell_entropy(cells[..., rows]), labels)
+    return binning.cell_information(cells, labels)
 
 
 def bounded(bound: Callable[..., Tensor], t: Tensor, labels: Tensor, **options: float) -> Pair:
@@ -38,7 +32,8 @@ def bounded(bound: Callable[..., Tensor], t: Tensor, labels: Tensor, **options: 
     t: (..., n, d), labels: (n,) -> (...) each.
     """
     whole = bound(t, **options)
-    return whole, whole - within(lambda rows: bound(t[..., rows, :], **options), labels)
+    within = [bound(t[..., labels == c, :], **options) * (labels == c).double().mean() for c in labels.unique()]
+    return whole, whole - torch.stack(within).sum(0)
 
 
 def bounded_adaptive(

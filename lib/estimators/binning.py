@@ -94,18 +94,32 @@ def each_member(number_rows: Callable[[Tensor], Tensor], t: Tensor) -> Tensor:
 
 
 def cell_entropy(numbers: Tensor) -> Tensor:
-    """Return H = log n - (1/n) sum_c n_c log n_c over the n_c equal numbers of each member.
+    """Return the entropy of the cells that each member's numbers name, (..., n) -> (...), nats, float64."""
+    return run_entropy(ordered(numbers.reshape(-1, numbers.shape[-1]))).reshape(numbers.shape[:-1])
 
-    numbers: (..., n) -> (...), nats, float64.
+
+def cell_information(numbers: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    """Return H(T) and I(T;Y) = H(T) + H(Y) - H(T, Y) of numbered cells (..., n) and labels (n,); (...) each, nats, float64.
+
+    The label is the last digit of the joint number, so that one sort serves both entropies.
     """
-    n, rising = numbers.shape[-1], ordered(numbers.reshape(-1, numbers.shape[-1]))
-    first = torch.ones_like(rising, dtype=torch.bool)
+    classes = int(labels.max()) + 1
+    if int(numbers.abs().max()) >= 2**62 // classes:
+        numbers = torch.unique(numbers, return_inverse=True)[1]
+    joint = ordered((numbers * classes + labels).reshape(-1, numbers.shape[-1]))
+    whole = run_entropy(joint.div(classes, rounding_mode="floor"))
+    information = whole + cell_entropy(labels) - run_entropy(joint)
+    return whole.reshape(numbers.shape[:-1]), information.reshape(numbers.shape[:-1])
+
+
+def run_entropy(rising: Tensor) -> Tensor:
+    """Return H = log n - (1/n) sum_c n_c log n_c over the n_c equal numbers of each sorted row; (r, n) -> (r,), nats."""
+    n, first = rising.shape[-1], torch.ones_like(rising, dtype=torch.bool)
     first[:, 1:] = rising[:, 1:] != rising[:, :-1]
     starts = first.flatten().nonzero()[:, 0]
-    ends = starts.new_tensor([rising.numel()])
-    counts = torch.diff(starts, append=ends).double()
+    counts = torch.diff(starts, append=starts.new_tensor([rising.numel()])).double()
     lost = counts.new_zeros(len(rising)).index_add_(0, starts // n, counts.xlogy(counts))
-    return (math.log(n) - lost / n).reshape(numbers.shape[:-1])
+    return math.log(n) - lost / n
 
 
 def entropy_miller_madow(codes: Tensor) -> Tensor:
