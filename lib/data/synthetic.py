@@ -3,7 +3,7 @@
 import math
 
 import torch
-from scipy.special import digamma
+from scipy.special import digamma, gammaincinv
 from torch import Tensor
 
 from lib import checks
@@ -96,7 +96,8 @@ def student_pair(n: int, dx: int, dy: int, *, freedom: int, seed: int) -> Paired
 def additive_uniform(n: int, width: float, *, seed: int) -> Paired:
     r"""Return x uniform on [0, 1] and y = x + u, u uniform on [-width, width].
 
-    truth "mi" = width - log(2 width) nats for width <= 1/2, else 1 / (4 width). x, y: (n, 1) float32.
+    truth "mi" = width - log(2 width) nats for width <= 1/2, else 1 / (4 width). x, y: (n, 1) float32. The smoothed uniform
+    y = x + a u, u uniform on [0, 1], is this one at width a / 2, moved by a / 2: log(1 / a) + a / 2, or 1 / (2 a) for a > 1.
     Source: [czyz2023beyond].
     """
     checks.positive(width, "width")
@@ -104,6 +105,21 @@ def additive_uniform(n: int, width: float, *, seed: int) -> Paired:
     x = draws[:, :1]
     mi = width - math.log(2 * width) if width <= 0.5 else 1 / (4 * width)
     return split(torch.cat([x, x + width * (2 * draws[:, 1:] - 1)], 1), 1, {"mi": mi})
+
+
+def log_gamma_exponential(n: int, shape: float, *, seed: int) -> Paired:
+    r"""Return the logarithms of x ~ Gamma(shape, 1) and of y ~ Exp(rate x).
+
+    truth "mi" = psi(shape) + 1 / shape - log shape nats, which grows as the shape falls. x, y: (n, 1) float32, with a long
+    tail to the left for small shapes. Source: [kraskov2004estimating], where shape is theta.
+    """
+    checks.positive(shape, "shape")
+    draws = torch.rand(checks.counted(n, "n"), 3, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    u = draws.clamp_min(torch.finfo(torch.float64).tiny)
+    # Gamma(s) is Gamma(s + 1) U^(1 / s); its logarithm does not underflow.
+    x = torch.from_numpy(gammaincinv(shape + 1, u[:, :1].numpy())).log() + u[:, 1:2].log() / shape
+    y = (-u[:, 2:].log()).log() - x
+    return split(torch.cat([x, y], 1), 1, {"mi": float(digamma(shape)) + 1 / shape - math.log(shape)})
 
 
 def discrete_mixture(n: int, m: int, *, seed: int) -> Paired:
@@ -144,6 +160,34 @@ def half_cube(x: Tensor) -> Tensor:
     return x * x.abs().sqrt()
 
 
+def wiggly(x: Tensor) -> Tensor:
+    """Return x + 0.4 sin x + 0.2 sin(1.7 x + 1) + 0.03 sin(3.3 x - 2.5); keeps mutual information, as its slope is over 0.16.
+
+    x: (n, d). Source: [czyz2023beyond] for the idea.
+    """
+    return x + 0.4 * x.sin() + 0.2 * (1.7 * x + 1).sin() + 0.03 * (3.3 * x - 2.5).sin()
+
+
+def bimodal(x: Tensor) -> Tensor:
+    """Return t with 0.3 Phi(t) + 0.7 Phi(t - 5) = Phi(x): normal columns become mixtures of two; keeps mutual information.
+
+    x: (n, d). t lies between x and x + 5 and is found by halving. Source: [czyz2023beyond].
+    """
+    z = x.double()
+    sign = torch.where(z > 0, -1.0, 1.0)  # upper tails are compared from above, where they are exact
+    low, high = z.clone(), z + 5
+    for _ in range(60):
+        t = (low + high) / 2
+        above = sign * (0.3 * tail(sign * t) + 0.7 * tail(sign * (t - 5)) - tail(sign * z)) > 0
+        low, high = torch.where(above, low, t), torch.where(above, t, high)
+    return ((low + high) / 2).to(x.dtype)
+
+
+def tail(z: Tensor) -> Tensor:
+    """Return the normal CDF, exact relative to itself for z << 0, where torch's own is not."""
+    return 0.5 * torch.erfc(-z * math.sqrt(0.5))
+
+
 def spiral(x: Tensor) -> Tensor:
     """Turn the first two columns by an angle of |x|^2 / d; keeps mutual information and the norm. x: (n, d), d >= 2."""
     angle = x.square().sum(1) / x.shape[1]
@@ -159,4 +203,11 @@ def swiss_roll(x: Tensor) -> Tensor:
 
 
 # One-to-one maps of one side of a pair, which change no mutual information.
-KEEPS_MI = {"asinh": torch.asinh, "half_cube": half_cube, "normal_cdf": torch.special.ndtr, "spiral": spiral}
+KEEPS_MI = {
+    "asinh": torch.asinh,
+    "bimodal": bimodal,
+    "half_cube": half_cube,
+    "normal_cdf": torch.special.ndtr,
+    "spiral": spiral,
+    "wiggly": wiggly,
+}
