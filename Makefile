@@ -17,7 +17,7 @@ setup: $(READY)  ## create or re-use the environment and install the lock into i
 $(READY):
 	@sh pipelines/setup_env.sh "$(ENV)" "$(UV_VERSION)" "$@"
 
-# No shell stands between make and Python here, so that killing make ends the run (lib/processes.py).
+# No shell stands between make and Python here, so that killing make ends the run (pipelines/orphan.py).
 repro: $(READY)  ## data -> training -> information plane -> studies -> report (SCALE=smoke|embedded|paper)
 	@$(PY) -m pipelines.repro --scale $(SCALE)
 

@@ -19,9 +19,9 @@ Pair = tuple[Tensor, Tensor]
 
 def binned(quantise: Callable[..., Tensor], t: Tensor, labels: Tensor, **options: float) -> Pair:
     """Return I(X;T) = H(q(T)) and I(T;Y) = H(q(T)) - H(q(T)|Y) of a deterministic layer on distinct inputs, nats."""
-    codes = binning.pack(quantise(t, **options))[:, None]  # once, not once more for each label
-    whole = binning.plug_in(codes)
-    within = [binning.plug_in(codes[labels == c]) * (labels == c).double().mean() for c in labels.unique()]
+    codes = quantise(t, **options)
+    whole = binning.entropy(codes)
+    within = [binning.entropy(codes[labels == c]) * (labels == c).double().mean() for c in labels.unique()]
     return whole, whole - torch.stack(within).sum()
 
 
@@ -34,8 +34,8 @@ def bounded(bound: Callable[..., Tensor], t: Tensor, labels: Tensor, **options: 
 LAYER = {
     "binning_range": partial(binned, binning.bin_range),
     "binning_width": partial(binned, binning.bin_width),
-    "kde_upper": partial(bounded, kde.upper),
-    "kde_lower": partial(bounded, kde.lower),
+    "kde_upper": partial(bounded, kde.mi_upper),
+    "kde_lower": partial(bounded, kde.mi_lower),
 }
 
 

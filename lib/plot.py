@@ -1,9 +1,7 @@
 """Figures from tables. Every function takes data and an axis and gives the axis back; nothing is computed or shown here."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TextIO
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -21,13 +19,8 @@ MARKERS = ["o", "s", "^", "D", "v", "P", "X", "*"]
 INK = "#767676"  # reads on white and on near-black alike, as figures are transparent
 
 
-@contextmanager
-def style() -> Iterator[None]:
-    """Give figures made in a `with` block their look.
-
-    Only what is set here is set back: matplotlib's own context would also set back that a notebook shows its figures, which
-    its backend sets when the first of them is made.
-    """
+def style() -> AbstractContextManager:
+    """Return the look of all figures, for use in a `with` block."""
     colours = {
         name: INK
         for name in ("axes.edgecolor", "axes.labelcolor", "axes.titlecolor", "xtick.color", "ytick.color", "text.color")
@@ -40,13 +33,7 @@ def style() -> Iterator[None]:
     }
     text = {"font.size": 9, "axes.titlesize": 10, "legend.fontsize": 8, "legend.frameon": False, "svg.fonttype": "path"}
     lines = {"axes.spines.top": False, "axes.spines.right": False, "axes.grid": True, "grid.alpha": 0.2, "grid.color": INK}
-    wanted = colours | look | text | lines | {"axes.prop_cycle": plt.cycler(color=COLOURS)}
-    before = {name: plt.rcParams[name] for name in wanted}
-    plt.rcParams.update(wanted)
-    try:
-        yield
-    finally:
-        plt.rcParams.update(before)
+    return plt.rc_context(colours | look | text | lines | {"axes.prop_cycle": plt.cycler(color=COLOURS)})
 
 
 def target(values: np.ndarray, *, name: str, ax: Axes) -> Axes:
@@ -123,42 +110,6 @@ def capacity_against_performance(table: pd.DataFrame, *, ax: Axes) -> Axes:
     return ax
 
 
-def heat_map(table: pd.DataFrame, *, most: float, label: str, ax: Axes) -> Axes:
-    """Draw a table of signed numbers as colours, written in their cells; colours end at +-most, missing cells stay blank."""
-    bar = {"label": label, "shrink": 0.6, "extend": "both"}
-    text = {"size": 6.5}
-    sns.heatmap(
-        table, vmin=-most, vmax=most, cmap="RdBu_r", annot=True, fmt=".2f", annot_kws=text, linewidths=0.4, cbar_kws=bar, ax=ax
-    )
-    ax.grid(False)
-    ax.set(xlabel="", ylabel="")
-    ax.tick_params(length=0)
-    return ax
-
-
-def dots(table: pd.DataFrame, *, value: str, by: str, order: list, ax: Axes) -> Axes:
-    """Draw every value of each group as a dot on a logarithmic axis, with a bar at the group's median."""
-    for place, name in enumerate(order):
-        values = table[table[by] == name][value].dropna()
-        ax.plot(values, np.full(len(values), place), "o", color=COLOURS[0], markersize=3.5, alpha=0.6)
-        ax.plot([values.median()] * 2, [place - 0.3, place + 0.3], color=COLOURS[1], linewidth=2)
-    ax.set_yticks(range(len(order)), order)
-    ax.set(xscale="log", ylim=(len(order) - 0.5, -0.5))
-    return ax
-
-
-def against_published(table: pd.DataFrame, published: pd.DataFrame, *, ax: Axes) -> Axes:
-    """Draw our error over the truth as one line a setting, bands over the draws, and published errors as crosses.
-
-    table: columns truth, error, setting, seed; published: columns truth, error.
-    """
-    lines(table, x="truth", y="error", by="setting", ax=ax, ylabel="mean absolute error in nats")
-    ax.plot(published.truth, published.error, "x", color=INK, markersize=7, label="published")
-    ax.set(xlabel="true information in nats")
-    ax.legend()
-    return ax
-
-
 def verdicts(rows: list[dict], *, ax: Axes) -> Axes:
     """Draw how many claims of each source hold, fail, or cannot be judged at this scale."""
     counts = pd.crosstab(
@@ -174,20 +125,17 @@ def verdicts(rows: list[dict], *, ax: Axes) -> Axes:
     return ax
 
 
-def save(figure: Figure, path: Path | TextIO) -> None:
+def save(figure: Figure, path: Path) -> None:
     """Write a figure as SVG that is the same bytes for the same data."""
     with plt.rc_context({"svg.hashsalt": "hourglass"}):
         figure.savefig(path, format="svg", metadata={"Date": None})
 
 
-def keep(folder: Path, figures: dict[str, tuple[Figure | str, str, str]]) -> None:
-    """Write a study's figures, {name: (figure or SVG, title, caption)}, with figures.json that tells the report of them."""
+def keep(folder: Path, figures: dict[str, tuple[Figure, str, str]]) -> None:
+    """Write a study's figures, {name: (figure, title, caption)}, with figures.json that tells the report of them."""
     place = folder / "figures"
     place.mkdir(exist_ok=True)
     for name, (figure, _, _) in figures.items():
-        if isinstance(figure, str):
-            (place / f"{name}.svg").write_text(figure)
-        else:
-            save(figure, place / f"{name}.svg")
+        save(figure, place / f"{name}.svg")
     told = [{"file": f"{name}.svg", "title": title, "caption": caption} for name, (_, title, caption) in figures.items()]
     write_json(folder / "figures.json", told)

@@ -33,11 +33,6 @@ class NativeKernel(AsyncKernelManager):
     def _kernel_spec_manager_default(self) -> NativeSpecs:
         return NativeSpecs(parent=self)
 
-    async def _async_interrupt_kernel(self) -> None:
-        """Interrupt, but not on the way to a shutdown, where an idle kernel would report an error."""
-        if not self.shutting_down:
-            await super()._async_interrupt_kernel()
-
 
 def execute(notebook: nbformat.NotebookNode, values: dict, path: Path) -> nbformat.NotebookNode:
     """Run a notebook with parameter values in the current folder, saving it at `path` as it goes.

@@ -15,8 +15,8 @@ from pathlib import Path
 
 from lib import runs
 from lib.data.sources import SOURCES
-from lib.processes import die_with_parent
 from pipelines import provenance, workspace
+from pipelines.orphan import die_with_parent
 
 RECORDS, RECORDED = Path(__file__).with_name("records"), Path("reports/recorded")
 

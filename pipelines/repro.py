@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from lib.processes import die_with_parent
 from pipelines import doctor, ledger, provenance
+from pipelines.orphan import die_with_parent
 from pipelines.stage_environment import set_environment
 
 LOCK = Path("build/repro.lock")

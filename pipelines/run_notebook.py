@@ -16,7 +16,7 @@ import sys
 import time
 from pathlib import Path
 
-from lib.processes import die_with_parent
+from pipelines.orphan import die_with_parent
 from pipelines.stage_environment import set_environment
 
 set_environment()  # before anything imports numpy or nbformat

@@ -28,15 +28,6 @@ def points(seeds=3):
     return pd.DataFrame(rows)
 
 
-def test_the_look_ends_with_its_block_and_leaves_the_rest():
-    before = plt.rcParams["font.size"]
-    with plot.style():
-        assert plt.rcParams["font.size"] == 9 != before
-        plt.rcParams["interactive"] = True
-    assert plt.rcParams["font.size"] == before and plt.rcParams["interactive"]
-    plt.rcParams["interactive"] = False
-
-
 def test_the_plane_shows_the_mean_path_of_each_layer(ax):
     plot.information_plane(points(), ax=ax)
     first, second = (line.get_xdata() for line in ax.lines[:2])
@@ -63,29 +54,6 @@ def test_capacity_against_performance_goes_along_beta(ax):
     )
     plot.capacity_against_performance(frame, ax=ax)
     np.testing.assert_allclose(ax.lines[0].get_xydata(), [[1, 0.05], [0.5, 0.55], [0, 1.05]])
-
-
-def test_a_heat_map_writes_its_numbers_and_leaves_missing_cells_blank(ax):
-    table = pd.DataFrame({"ksg": [0.1, -3.0], "kl": [np.nan, 0.25]}, index=["easy", "hard"])
-    plot.heat_map(table, most=1.0, label="bias", ax=ax)
-    assert [t.get_text() for t in ax.texts] == ["0.10", "-3.00", "0.25"]
-    assert [t.get_text() for t in ax.get_yticklabels()] == ["easy", "hard"]
-    assert ax.collections[0].get_clim() == (-1.0, 1.0)
-
-
-def test_dots_stand_in_the_order_asked_with_their_median(ax):
-    table = pd.DataFrame({"estimator": ["a", "b", "b", "b"], "mae": [5.0, 1.0, 4.0, np.nan]})
-    plot.dots(table, value="mae", by="estimator", order=["b", "a"], ax=ax)
-    assert [t.get_text() for t in ax.get_yticklabels()] == ["b", "a"]
-    np.testing.assert_allclose(ax.lines[0].get_xydata(), [[1, 0], [4, 0]])
-    np.testing.assert_allclose(ax.lines[1].get_xdata(), [2.5, 2.5])
-
-
-def test_ours_and_published_errors_share_an_axis(ax):
-    ours = pd.DataFrame([{"truth": t, "error": t / 10 + s, "setting": "k = 3", "seed": s} for t in (1, 2) for s in (0, 1)])
-    plot.against_published(ours, pd.DataFrame({"truth": [1, 2], "error": [0.3, 0.4]}), ax=ax)
-    np.testing.assert_allclose(ax.lines[0].get_ydata(), [0.6, 0.7])
-    np.testing.assert_allclose(ax.lines[-1].get_ydata(), [0.3, 0.4])
 
 
 def test_verdicts_stack_up_to_the_number_of_claims(ax):

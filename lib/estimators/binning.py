@@ -1,7 +1,5 @@
 """Entropy and information of binned samples."""
 
-import math
-
 import torch
 from torch import Tensor
 
@@ -17,7 +15,7 @@ def bin_range(t: Tensor, *, low: float, high: float, bins: int = 30) -> Tensor:
     checks.matrix(t, "t"), checks.counted(bins, "bins")
     if not low < high:
         raise ValueError(f"the range must have low < high, got [{low}, {high}]; give the activation's range")
-    return (t - low).mul_(bins / (high - low)).floor_().clamp_(0, bins - 1).long()
+    return ((t - low) * (bins / (high - low))).floor().clamp(0, bins - 1).long()
 
 
 def bin_width(t: Tensor, *, width: float = 0.07) -> Tensor:
@@ -49,13 +47,8 @@ def bin_adaptive(t: Tensor, *, bins: int = 30, floor: float | None = None) -> Te
 def entropy(codes: Tensor) -> Tensor:
     """Return the plug-in entropy H = -sum_c p_c log p_c of integer rows (n, d), nats, 0-dim float64; at most log n.
 
-    Biased low by about (occupied cells - 1) / 2n; warns near log n, where nearly every row is its own cell.
+    Biased low by about (occupied cells - 1) / 2n.
     """
-    return checks.ceiling(plug_in(codes), math.log(len(codes)), "the plug-in entropy")
-
-
-def plug_in(codes: Tensor) -> Tensor:
-    """Return `entropy` without its warning, for sweeps, where saturated layers are expected."""
     counts = torch.unique(pack(codes), return_counts=True)[1].double()
     p = counts / counts.sum()
     return -(p * p.log()).sum()
@@ -66,39 +59,23 @@ def entropy_miller_madow(codes: Tensor) -> Tensor:
 
     codes: integer rows (n, d). May exceed log n where nearly every row is its own cell. Source: [miller1955note].
     """
-    return plug_in(codes) + (len(pack(codes).unique()) - 1) / (2 * len(codes))
+    return entropy(codes) + (len(pack(codes).unique()) - 1) / (2 * len(codes))
 
 
 def pack(codes: Tensor) -> Tensor:
-    """Return one integer for each row (n, d) -> (n,), equal for equal rows only; sorting numbers beats sorting rows.
-
-    Columns are digits of one number while it fits 63 bits; then the numbers, of which there are at most n, are ranked anew.
-    """
-    if codes.shape[1] == 1:
-        return codes[:, 0]
-    low, high = (int(v) for v in codes.aminmax())
-    if (high - low + 1) * len(codes) >= 2**63:
-        codes = torch.unique(codes, return_inverse=True)[1]
-        low, high = 0, int(codes.max())
-    codes = codes - low if low else codes
-    base, d = high - low + 1, codes.shape[1]
-    digits = next(k for k in range(d, 0, -1) if base**k * len(codes) < 2**63)
-    powers = torch.tensor([base**k for k in range(digits)], device=codes.device)
-    packed = number(codes[:, :digits], powers)
-    for start in range(digits, d, digits):
-        word = codes[:, start : start + digits]
-        packed = torch.unique(packed, return_inverse=True)[1] * base ** word.shape[1] + number(word, powers[: word.shape[1]])
+    """Return one integer for each row (n, d) -> (n,), equal for equal rows only; sorting numbers beats sorting rows."""
+    packed = torch.zeros(len(codes), dtype=torch.int64, device=codes.device)
+    for column in codes.T:
+        levels, index = torch.unique(column, return_inverse=True)
+        packed = packed * len(levels) + index
+        # Renumbering after each column keeps the product below n * levels, so it cannot overflow.
+        packed = torch.unique(packed, return_inverse=True)[1]
     return packed
-
-
-def number(digits: Tensor, powers: Tensor) -> Tensor:
-    """Return the integers with these digits, (n, k) and (k,) -> (n,); GPUs have no integer matrix products."""
-    return (digits * powers).sum(1) if digits.is_cuda else digits @ powers
 
 
 def mi_codes(codes_x: Tensor, codes_y: Tensor) -> Tensor:
     """Return I(X;Y) = H(X) + H(Y) - H(X, Y) of paired integer rows (n, dx), (n, dy): the plug-in value, nats, 0-dim."""
-    return plug_in(codes_x) + plug_in(codes_y) - plug_in(torch.cat([codes_x, codes_y], 1))
+    return entropy(codes_x) + entropy(codes_y) - entropy(torch.cat([codes_x, codes_y], 1))
 
 
 def mi_binning(x: Tensor, y: Tensor, *, bins: int = 20) -> Tensor:

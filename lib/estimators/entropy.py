@@ -2,19 +2,18 @@
 
 import numpy as np
 import torch
+from scipy.spatial import cKDTree
 from scipy.special import digamma, gammaln
 from torch import Tensor
 
 from lib import checks
-from lib.estimators import neighbours
 
 
 def entropy_kl(x: Tensor, *, k: int = 3) -> Tensor:
     r"""Estimate H(X) = psi(n) - psi(k) + log V_d + d <log r_k>, r_k the Euclidean distance to the k-th neighbour.
 
     x: (n, d), n > k -> 0-dim float64, nats; V_d is the volume of the unit ball. Assumes a smooth density; the bias grows with d
-    and with sharp edges. Errors: a constant column; points that coincide with their k-th neighbour.
-    Source: [kozachenko1987sample].
+    and with sharp edges. Errors: points that coincide with their k-th neighbour. Source: [kozachenko1987sample].
     """
     weights = np.zeros(checks.counted(k, "k"))
     weights[-1] = 1.0
@@ -36,17 +35,8 @@ def mi_kl(x: Tensor, y: Tensor, *, k: int = 3) -> Tensor:
 
     x: (n, dx), y: (n, dy), paired -> 0-dim float64, nats. Source: [kozachenko1987sample].
     """
-    checks.paired(x, y, least=checks.counted(k, "k") + 1)
+    checks.paired(x, y, least=k + 1)
     return entropy_kl(x, k=k) + entropy_kl(y, k=k) - entropy_kl(torch.cat([x, y], 1), k=k)
-
-
-def mi_wkl(x: Tensor, y: Tensor, *, k: int = 5) -> Tensor:
-    """Return I(X;Y) = H(X) + H(Y) - H(X, Y) by `entropy_wkl`; above 4 columns together k must be at least their number.
-
-    x: (n, dx), y: (n, dy), paired -> 0-dim float64, nats; may be negative. Source: [berrett2019efficient].
-    """
-    checks.paired(x, y, least=checks.counted(k, "k") + 1)
-    return entropy_wkl(x, k=k) + entropy_wkl(y, k=k) - entropy_wkl(torch.cat([x, y], 1), k=k)
 
 
 def weighted(x: Tensor, weights: np.ndarray) -> Tensor:
@@ -55,10 +45,10 @@ def weighted(x: Tensor, weights: np.ndarray) -> Tensor:
     checks.enough(checks.matrix(x, "x"), "x", k + 1)
     z = x.detach().double().cpu().numpy()
     spread = z.std(0)
-    if (flat := np.flatnonzero(np.ptp(z, axis=0) == 0)).size:  # rounding can give equal values a spread
+    if (flat := np.flatnonzero(spread == 0)).size:
         raise ValueError(f"column {flat[0]} is constant, so x has no density; drop it")
     z, (n, d) = z / spread, z.shape
-    reach = neighbours.nearest(z, k, euclidean=True)[:, 1:]
+    reach = cKDTree(z).query(z, k + 1)[0][:, 1:]
     used = weights != 0
     if (ties := int((reach[:, used] == 0).any(1).sum())) > 0:
         raise ValueError(f"{ties} points coincide with a neighbour that is needed; drop repeated rows")
