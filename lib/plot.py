@@ -1,6 +1,7 @@
 """Figures from tables. Every function takes data and an axis and gives the axis back; nothing is computed or shown here."""
 
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -19,8 +20,13 @@ MARKERS = ["o", "s", "^", "D", "v", "P", "X", "*"]
 INK = "#767676"  # reads on white and on near-black alike, as figures are transparent
 
 
-def style() -> AbstractContextManager:
-    """Return the look of all figures, for use in a `with` block."""
+@contextmanager
+def style() -> Iterator[None]:
+    """Give figures made in a `with` block their look.
+
+    Only what is set here is set back: matplotlib's own context would also set back that a notebook shows its figures, which
+    its backend sets when the first of them is made.
+    """
     colours = {
         name: INK
         for name in ("axes.edgecolor", "axes.labelcolor", "axes.titlecolor", "xtick.color", "ytick.color", "text.color")
@@ -33,7 +39,13 @@ def style() -> AbstractContextManager:
     }
     text = {"font.size": 9, "axes.titlesize": 10, "legend.fontsize": 8, "legend.frameon": False, "svg.fonttype": "path"}
     lines = {"axes.spines.top": False, "axes.spines.right": False, "axes.grid": True, "grid.alpha": 0.2, "grid.color": INK}
-    return plt.rc_context(colours | look | text | lines | {"axes.prop_cycle": plt.cycler(color=COLOURS)})
+    wanted = colours | look | text | lines | {"axes.prop_cycle": plt.cycler(color=COLOURS)}
+    before = {name: plt.rcParams[name] for name in wanted}
+    plt.rcParams.update(wanted)
+    try:
+        yield
+    finally:
+        plt.rcParams.update(before)
 
 
 def target(values: np.ndarray, *, name: str, ax: Axes) -> Axes:

@@ -214,6 +214,16 @@ def test_normalised_indices_are_one_for_equal_and_zero_for_constant(name, pair):
     assert INDEX[name](pair[0], torch.ones(300, 1, dtype=torch.float64)).item() == pytest.approx(0, abs=1e-6)
 
 
+@pytest.mark.parametrize("value", [0.0, 1.0, 0.3, 1e3])
+@pytest.mark.parametrize("name", ["cs_qmi_normalised", "hsic_normalised"])
+def test_normalised_indices_of_a_constant_are_zero_in_single_precision(name, value):
+    x = normal(300, 2, seed=0).float().requires_grad_()
+    found = INDEX[name](x, torch.full((300, 3), value))
+    assert found.item() == 0
+    found.backward()
+    assert x.grad.isfinite().all()
+
+
 @settings(max_examples=30, deadline=None)
 @given(st.integers(2, 40), st.integers(1, 3), st.integers(0, 2**31))
 def test_plug_in_information_lies_between_zero_and_the_smaller_entropy(n, d, seed):

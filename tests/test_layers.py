@@ -126,6 +126,13 @@ def test_notebooks_argue_in_short_cells(notebook):
     assert "assert " in "\n".join(code) or "def " not in "\n".join(code)
 
 
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda p: p.stem)
+def test_every_figure_is_shown(notebook):
+    for cell in nbformat.read(notebook, 4).cells:
+        if cell.cell_type == "code" and re.search(r"^with plot\.style", cell.source, re.M):
+            assert any("image/png" in output.get("data", {}) for output in cell.outputs), f"no figure below:\n{cell.source}"
+
+
 def test_sources_are_in_the_bibliography():
     keys = set(re.findall(r"^@\w+\{([^,]+),", (ROOT / "references.bib").read_text(), re.M))
     cited = {}

@@ -28,6 +28,15 @@ def points(seeds=3):
     return pd.DataFrame(rows)
 
 
+def test_the_look_ends_with_its_block_and_leaves_the_rest():
+    before = plt.rcParams["font.size"]
+    with plot.style():
+        assert plt.rcParams["font.size"] == 9 != before
+        plt.rcParams["interactive"] = True
+    assert plt.rcParams["font.size"] == before and plt.rcParams["interactive"]
+    plt.rcParams["interactive"] = False
+
+
 def test_the_plane_shows_the_mean_path_of_each_layer(ax):
     plot.information_plane(points(), ax=ax)
     first, second = (line.get_xdata() for line in ax.lines[:2])

@@ -62,7 +62,7 @@ def cs_qmi_normalised(x: Tensor, y: Tensor, *, width_x: float = 1.0, width_y: fl
     ku, kv, joint = row_sums(u), row_sums(v), row_sums(torch.cat([u, v], -1))
     # K.K is the kernel at width / sqrt(2), that is the unit kernel of sqrt(2) u.
     self_x, self_y = qmi(row_sums(u * 2**0.5), ku, ku), qmi(row_sums(v * 2**0.5), kv, kv)
-    return qmi(joint, ku, kv) / (self_x.clamp_min(TINY) * self_y.clamp_min(TINY)).sqrt()
+    return over_selves(qmi(joint, ku, kv), self_x, self_y, least=rounding(u.dtype))
 
 
 def scaled(x: Tensor, y: Tensor, width_x: float, width_y: float) -> tuple[Tensor, Tensor]:
@@ -75,3 +75,18 @@ def qmi(joint: Tensor, kx: Tensor, ky: Tensor) -> Tensor:
     """Return the divergence from the row sums of K.L, K and L in float64, as four nearly equal logs cancel."""
     j, sx, sy, c = (z.sum(-1, dtype=torch.float64).log() for z in (joint, kx, ky, kx * ky))
     return (j + sx + sy - 2 * c).clamp_min(0)
+
+
+def over_selves(cross: Tensor, self_x: Tensor, self_y: Tensor, *, least: float) -> Tensor:
+    """Return cross / sqrt(self_x self_y), and 0 where a self value is at most `least`, for then the cross value is rounding."""
+    ratio = cross / (self_x.clamp_min(TINY) * self_y.clamp_min(TINY)).sqrt()
+    return torch.where(torch.minimum(self_x, self_y) > least, ratio, torch.zeros_like(ratio))
+
+
+def rounding(dtype: torch.dtype) -> float:
+    """Return the self value, as a mean over pairs, of samples so near to constant that kernels of this dtype do not show it.
+
+    A spread of r widths gives a self value of about r^4 and a cross value of about r^2, which 10 units in the last place hide.
+    Far above that, float32 still rounds: it wants spreads of more than a fiftieth of the width, or x.double().
+    """
+    return (10 * torch.finfo(dtype).eps) ** 2

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from lib import checks
-from lib.estimators.cs import TINY, scaled
+from lib.estimators.cs import TINY, over_selves, rounding, scaled
 from lib.kernels import row_sums
 
 
@@ -27,7 +27,8 @@ def hsic_normalised(x: Tensor, y: Tensor, *, width_x: float = 1.0, width_y: floa
     u, v = scaled(x, y, width_x, width_y)
     ku, kv = row_sums(u), row_sums(v)
     self_x, self_y = centred(row_sums(u * 2**0.5), ku, ku), centred(row_sums(v * 2**0.5), kv, kv)
-    return centred(row_sums(torch.cat([u, v], -1)), ku, kv) / (self_x.clamp_min(TINY) * self_y.clamp_min(TINY)).sqrt()
+    cross = centred(row_sums(torch.cat([u, v], -1)), ku, kv)
+    return over_selves(cross, self_x, self_y, least=rounding(u.dtype) * x.shape[-2] ** 2)
 
 
 def hsic_unbiased(x: Tensor, y: Tensor, *, width_x: float = 1.0, width_y: float = 1.0) -> Tensor:
