@@ -15,6 +15,8 @@ def matrix(x: Tensor, name: str) -> Tensor:
     """Refuse anything but a finite floating tensor (..., n, d) with n, d >= 1."""
     if not isinstance(x, Tensor):
         raise ValueError(f"{name} must be a torch tensor, got {type(x).__name__}; convert it with torch.as_tensor")
+    if x.is_meta:
+        raise ValueError(f"{name} is on the meta device, which holds no values; make it on a real device")
     if x.ndim < 2:
         raise ValueError(f"{name} must have shape (n, d), got {tuple(x.shape)}; for a scalar variable pass {name}[:, None]")
     if not x.is_floating_point():
@@ -29,12 +31,37 @@ def matrix(x: Tensor, name: str) -> Tensor:
 
 def paired(x: Tensor, y: Tensor, *, least: int = 2) -> tuple[Tensor, Tensor]:
     """Refuse two matrices that do not pair row by row, or that have fewer than `least` rows."""
+    together(x, y)
     matrix(x, "x"), matrix(y, "y")
     if x.shape[:-1] != y.shape[:-1]:
         raise ValueError(f"x and y must pair row by row, got {tuple(x.shape)} and {tuple(y.shape)}; give both the same rows")
-    if x.device != y.device:
-        raise ValueError(f"x is on {x.device} and y on {y.device}; move one with .to()")
     return enough(x, "x", least), y
+
+
+def comparable(x: Tensor, y: Tensor, *, least: int = 1, names: tuple[str, str] = ("x", "y")) -> tuple[Tensor, Tensor]:
+    """Refuse two samples, not paired, that do not live in one space, or that have fewer than `least` rows."""
+    together(x, y, names)
+    matrix(x, names[0]), matrix(y, names[1])
+    if x.shape[-1] != y.shape[-1]:
+        raise ValueError(
+            f"{names[0]} has {x.shape[-1]} columns and {names[1]} {y.shape[-1]}; both samples must live in one space"
+        )
+    if x.dtype != y.dtype:
+        raise ValueError(f"{names[0]} is {x.dtype} and {names[1]} {y.dtype}; convert one with .to()")
+    return enough(x, names[0], least), enough(y, names[1], least)
+
+
+def together(x: Tensor, y: Tensor, names: tuple[str, str] = ("x", "y")) -> None:
+    """Refuse tensors on two devices."""
+    if isinstance(x, Tensor) and isinstance(y, Tensor) and x.device != y.device:
+        raise ValueError(f"{names[0]} is on {x.device} and {names[1]} on {y.device}; move one with .to()")
+
+
+def single(x: Tensor, name: str) -> Tensor:
+    """Refuse anything but one finite sample (n, d), where stacked members have no meaning."""
+    if matrix(x, name).ndim != 2:
+        raise ValueError(f"{name} must be one sample (n, d), got {tuple(x.shape)}; call once for each member")
+    return x
 
 
 def enough(x: Tensor, name: str, least: int) -> Tensor:
@@ -42,6 +69,17 @@ def enough(x: Tensor, name: str, least: int) -> Tensor:
     if x.shape[-2] < least:
         raise ValueError(f"{name} has {x.shape[-2]} rows, at least {least} are needed; give more samples")
     return x
+
+
+def codes(c: Tensor, name: str) -> Tensor:
+    """Refuse anything but integer rows (n, d) with n, d >= 1."""
+    if not isinstance(c, Tensor) or c.is_floating_point() or c.is_complex() or c.is_meta:
+        raise ValueError(f"{name} must hold integers, got {getattr(c, 'dtype', type(c).__name__)}; bin the values first")
+    if c.ndim != 2 or 0 in c.shape:
+        raise ValueError(
+            f"{name} must have shape (n, d) with n, d >= 1, got {tuple(c.shape)}; for one column pass {name}[:, None]"
+        )
+    return c
 
 
 def labels(y: Tensor, n: int) -> Tensor:

@@ -3,16 +3,17 @@
 from lib.estimators.binning import mi_binning
 from lib.estimators.cs import cs_qmi, cs_qmi_normalised
 from lib.estimators.entropy import mi_kl, mi_wkl
-from lib.estimators.gaussian import mi_gaussian
+from lib.estimators.gaussian import mi_gaussian, mi_gaussian_unbiased
 from lib.estimators.hsic import cka, hsic, hsic_normalised, hsic_unbiased
 from lib.estimators.knn import mi_ksg, mi_ksg2, mi_mixed
-from lib.estimators.renyi import mi_renyi
+from lib.estimators.renyi import mi_renyi, mi_renyi_normalised
 from lib.estimators.variational import mi_club, mi_infonce, mi_mine, mi_nwj, mi_smile
 
 # Estimates of the mutual information, nats.
 MI = {
     "binning": mi_binning,
     "gaussian": mi_gaussian,
+    "gaussian_unbiased": mi_gaussian_unbiased,
     "kl": mi_kl,
     "ksg": mi_ksg,
     "ksg2": mi_ksg2,
@@ -28,6 +29,7 @@ INDEX = {
     "hsic_normalised": hsic_normalised,
     "hsic_unbiased": hsic_unbiased,
     "renyi": mi_renyi,
+    "renyi_normalised": mi_renyi_normalised,
 }
 # Bounds with a critic that is trained on a part of the rows: seeded, neither symmetric nor blind to the order of rows.
 BOUNDS = {"club": mi_club, "infonce": mi_infonce, "mine": mi_mine, "nwj": mi_nwj, "smile": mi_smile}

@@ -15,8 +15,8 @@ def bin_range(t: Tensor, *, low: float, high: float, bins: int = 30) -> Tensor:
     Source: [shwartz2017opening].
     """
     checks.matrix(t, "t"), checks.counted(bins, "bins")
-    if not low < high:
-        raise ValueError(f"the range must have low < high, got [{low}, {high}]; give the activation's range")
+    if not -math.inf < low < high < math.inf:
+        raise ValueError(f"the range must be finite with low < high, got [{low}, {high}]; give the activation's range")
     return (t - low).mul_(bins / (high - low)).floor_().clamp_(0, bins - 1).long()
 
 
@@ -26,6 +26,8 @@ def bin_width(t: Tensor, *, width: float = 0.07) -> Tensor:
     Source: [saxe2018information].
     """
     checks.matrix(t, "t"), checks.positive(width, "width")
+    if (largest := float(t.abs().max()) / width) >= 2**62:
+        raise ValueError(f"values up to {largest:.1e} widths cannot be numbered; use a wider width than {width}")
     return (t / width).floor().long()
 
 
@@ -56,7 +58,7 @@ def entropy(codes: Tensor) -> Tensor:
 
 def plug_in(codes: Tensor) -> Tensor:
     """Return `entropy` without its warning, for sweeps, where saturated layers are expected."""
-    counts = torch.unique(pack(codes), return_counts=True)[1].double()
+    counts = torch.unique(pack(checks.codes(codes, "codes")), return_counts=True)[1].double()
     p = counts / counts.sum()
     return -(p * p.log()).sum()
 
@@ -98,16 +100,22 @@ def number(digits: Tensor, powers: Tensor) -> Tensor:
 
 def mi_codes(codes_x: Tensor, codes_y: Tensor) -> Tensor:
     """Return I(X;Y) = H(X) + H(Y) - H(X, Y) of paired integer rows (n, dx), (n, dy): the plug-in value, nats, 0-dim."""
+    checks.codes(codes_x, "codes_x"), checks.codes(codes_y, "codes_y")
+    checks.together(codes_x, codes_y, ("codes_x", "codes_y"))
+    if len(codes_x) != len(codes_y):
+        raise ValueError(f"codes must pair row by row, got {len(codes_x)} and {len(codes_y)} rows; give both the same rows")
     return plug_in(codes_x) + plug_in(codes_y) - plug_in(torch.cat([codes_x, codes_y], 1))
 
 
 def mi_binning(x: Tensor, y: Tensor, *, bins: int = 20) -> Tensor:
     """Return I(X;Y) of samples binned over each column's own range into `bins` equal bins, nats, 0-dim.
 
-    x: (n, dx), y: (n, dy), paired. For independent scalars it is biased up by about (bins - 1)^2 / 2n.
+    x: (n, dx), y: (n, dy), paired; 0 where one of them is constant. For independent scalars it is biased up by about
+    (bins - 1)^2 / 2n, less where cells stay empty; with several columns nearly every row is a cell of its own, and it says
+    little.
     Source: [paninski2003estimation].
     """
-    checks.paired(x, y)
+    checks.paired(x, y), checks.single(x, "x")
     return mi_codes(equal_bins(x, bins), equal_bins(y, bins))
 
 

@@ -19,10 +19,7 @@ def cs_divergence(x: Tensor, y: Tensor, *, width: float) -> Tensor:
     x: (..., n, d), y: (..., m, d), not paired -> (...), nats, >= 0, 0 for equal samples; equals -2 log of the cosine
     between the kernel mean embeddings. Source: [yu2024csib].
     """
-    checks.positive(width, "width")
-    u, v = checks.matrix(x, "x") / width, checks.matrix(y, "y") / width
-    if u.shape[-1] != v.shape[-1]:
-        raise ValueError(f"x has {u.shape[-1]} columns and y {v.shape[-1]}; both samples must live in one space")
+    u, v = (z / checks.positive(width, "width") for z in checks.comparable(x, y))
     return row_sums(u).sum(-1).log() + row_sums(v).sum(-1).log() - 2 * log_row_sums(u, v).logsumexp(-1)
 
 
@@ -33,7 +30,7 @@ def conditional_cs_divergence(x: Tensor, y: Tensor, y_hat: Tensor, *, width_x: f
     x: (..., n, dx); y, y_hat: (..., n, dy) -> (...), nats; 0 for y_hat = y. A vector y of shape (n,) is refused: kernels would
     take it for one point. Source: [yu2024csib], Proposition 1.
     """
-    checks.paired(x, y), checks.paired(x, y_hat)
+    checks.paired(x, y), checks.paired(x, y_hat), checks.comparable(y, y_hat, names=("y", "y_hat"))
     checks.positive(width_x, "width_x"), checks.positive(width_y, "width_y")
     u, a, b = x / width_x, y / width_y, y_hat / width_y
     ua, ub = torch.cat([u, a], -1), torch.cat([u, b], -1)
@@ -46,8 +43,9 @@ def cs_qmi(x: Tensor, y: Tensor, *, width_x: float = 1.0, width_y: float = 1.0) 
     r"""Return I_CS = log J + log S_x + log S_y - 2 log C: the Cauchy-Schwarz divergence of p(x, y) from p(x) p(y).
 
     J = sum K.L, S_x = sum K, S_y = sum L, C = sum_i (K1)_i (L1)_i; all powers of n cancel.
-    x: (..., n, dx), y: (..., n, dy), paired -> (...), nats, >= 0, zero for independent smoothed densities. An index of
-    dependence: monotone in the mutual information of normal pairs but far below it. Source: [yu2024csib], Proposition 2.
+    x: (..., n, dx), y: (..., n, dy), paired -> (...), nats, >= 0, zero for independent smoothed densities and
+    for a constant variable. An index of dependence: monotone in the mutual information of normal pairs but far below it.
+    Source: [yu2024csib], Proposition 2.
     """
     u, v = scaled(x, y, width_x, width_y)
     return qmi(row_sums(torch.cat([u, v], -1)), row_sums(u), row_sums(v))
@@ -62,7 +60,7 @@ def cs_qmi_normalised(x: Tensor, y: Tensor, *, width_x: float = 1.0, width_y: fl
     ku, kv, joint = row_sums(u), row_sums(v), row_sums(torch.cat([u, v], -1))
     # K.K is the kernel at width / sqrt(2), that is the unit kernel of sqrt(2) u.
     self_x, self_y = qmi(row_sums(u * 2**0.5), ku, ku), qmi(row_sums(v * 2**0.5), kv, kv)
-    return qmi(joint, ku, kv) / (self_x.clamp_min(TINY) * self_y.clamp_min(TINY)).sqrt()
+    return over_selves(qmi(joint, ku, kv), self_x, self_y, least=rounding(u.dtype))
 
 
 def scaled(x: Tensor, y: Tensor, width_x: float, width_y: float) -> tuple[Tensor, Tensor]:
@@ -75,3 +73,18 @@ def qmi(joint: Tensor, kx: Tensor, ky: Tensor) -> Tensor:
     """Return the divergence from the row sums of K.L, K and L in float64, as four nearly equal logs cancel."""
     j, sx, sy, c = (z.sum(-1, dtype=torch.float64).log() for z in (joint, kx, ky, kx * ky))
     return (j + sx + sy - 2 * c).clamp_min(0)
+
+
+def over_selves(cross: Tensor, self_x: Tensor, self_y: Tensor, *, least: float) -> Tensor:
+    """Return cross / sqrt(self_x self_y), and 0 where a self value is at most `least`, for then the cross value is rounding."""
+    ratio = cross / (self_x.clamp_min(TINY) * self_y.clamp_min(TINY)).sqrt()
+    return torch.where(torch.minimum(self_x, self_y) > least, ratio, torch.zeros_like(ratio))
+
+
+def rounding(dtype: torch.dtype) -> float:
+    """Return the self value, as a mean over pairs, of samples so near to constant that kernels of this dtype do not show it.
+
+    A spread of r widths gives a self value of about r^4 and a cross value of about r^2, which 10 units in the last place hide.
+    Far above that, float32 still rounds: it wants spreads of more than a fiftieth of the width, or x.double().
+    """
+    return (10 * torch.finfo(dtype).eps) ** 2

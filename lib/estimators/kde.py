@@ -84,12 +84,14 @@ def adaptive_width(t: Tensor, *, factor: float = 1e-3) -> float:
 def mi_label(t: Tensor, labels: Tensor, *, width: float, bound: Callable[..., Tensor] = upper) -> Tensor:
     r"""Return I(T~;Y) = H(T~) - sum_y p(y) H(T~|y) with every entropy replaced by the same bound.
 
-    t: (n, d), labels: (n,). A difference of bounds is itself no bound; it lies near the truth where both bounds are tight.
+    t: (n, d), labels: (n,). 0 for a single class. A difference of bounds is itself no bound; it lies near the
+    truth where both bounds are tight.
     """
     return bound(t, width=width) - within_labels(t, labels, bound=bound, width=width)
 
 
 def within_labels(t: Tensor, labels: Tensor, *, bound: Callable[..., Tensor], width: float) -> Tensor:
     """Return sum_y p(y) bound(rows of label y), nats, of the bound's shape."""
-    labels = checks.labels(labels, len(checks.matrix(t, "t")))
+    checks.together(t, labels, ("t", "labels"))
+    labels = checks.labels(labels, len(checks.single(t, "t")))
     return torch.stack([bound(t[labels == c], width=width) * (labels == c).sum() for c in labels.unique()]).sum(0) / len(t)
