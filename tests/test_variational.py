@@ -152,7 +152,7 @@ def stacked(rho, d=1, n=2000, seeds=5):
 @pytest.mark.parametrize("bound", LOWER)
 def test_critics_find_the_information_of_normal_pairs(bound):
     x, y = stacked(RHO)
-    # 200 rows measure: one seed spreads by 0.04.
+    # 200 rows measure: one seed spreads by 0.055; MINE's critic, which learns slowest, finds 0.04 too little in these steps.
     found = mi_stacked(x, y, bound=bound, seeds=list(range(5)), budget=Budget(steps=150))
     assert found.mean().item() == pytest.approx(MI, abs=0.07)
 

