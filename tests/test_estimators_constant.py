@@ -29,14 +29,14 @@ def test_a_single_class_says_nothing(pair):
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("value", [0.0, 1.0, 12345.678])
-@pytest.mark.parametrize("name", [*INDEX, "binning"])
+@pytest.mark.parametrize("name", [*INDEX, "binning", "miller_madow"])
 def test_a_constant_variable_says_nothing(name, value, dtype, pair):
     x, same = pair[0].to(dtype), torch.full((300, 2), value, dtype=dtype)
     for a, b in ((x, same), (same, x), (same, same)):
         assert BOTH[name](a, b).item() == pytest.approx(0, abs=1e-7)
 
 
-@pytest.mark.parametrize("name", [*INDEX, "binning"])
+@pytest.mark.parametrize("name", [*INDEX, "binning", "miller_madow"])
 def test_a_constant_column_beside_others_changes_nothing(name, pair):
     x, y = pair
     beside = torch.cat([x, torch.full((300, 1), 3.0)], 1)

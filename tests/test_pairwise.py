@@ -18,8 +18,8 @@ def normal(*shape, seed, dtype=torch.float64):
 def test_both_bounds_from_one_pass_are_the_bounds(shape, width, dtype, tolerance):
     t = normal(*shape, seed=0, dtype=dtype)
     lower, upper = kde.mi_bounds(t, width=width)
-    torch.testing.assert_close(lower, kde.mi_lower(t, width=width), rtol=tolerance, atol=tolerance)
-    torch.testing.assert_close(upper, kde.mi_upper(t, width=width), rtol=tolerance, atol=tolerance)
+    torch.testing.assert_close(lower, kde.lower(t, width=width), rtol=tolerance, atol=tolerance)
+    torch.testing.assert_close(upper, kde.upper(t, width=width), rtol=tolerance, atol=tolerance)
 
 
 def test_both_bounds_serve_the_terms_within_labels():

@@ -1,6 +1,6 @@
 """Information and dependence: all take x (n, dx), y (n, dy) and keyword options and give a 0-dim tensor."""
 
-from lib.estimators.binning import mi_binning
+from lib.estimators.binning import mi_binning, mi_miller_madow
 from lib.estimators.cs import cs_qmi, cs_qmi_normalised
 from lib.estimators.entropy import mi_kl, mi_wkl
 from lib.estimators.gaussian import mi_gaussian, mi_gaussian_unbiased
@@ -17,6 +17,7 @@ MI = {
     "kl": mi_kl,
     "ksg": mi_ksg,
     "ksg2": mi_ksg2,
+    "miller_madow": mi_miller_madow,
     "mixed": mi_mixed,
     "wkl": mi_wkl,
 }

@@ -16,8 +16,8 @@ from lib.kernels import add_sums, floor, kernel, lifted, lowest, row_sums, tiles
 
 def upper(t: Tensor, *, width: float) -> Tensor:
     """Return `mi_upper` without its warning, for training and sweeps, where saturated layers are expected."""
-    checks.positive(width, "width")
-    return math.log(t.shape[-2]) - row_sums(checks.matrix(t, "t") / width).log().mean(-1)
+    sums = row_sums(checks.matrix(t, "t") / checks.positive(width, "width"))
+    return math.log(t.shape[-2]) - sums.log().mean(-1)
 
 
 def lower(t: Tensor, *, width: float) -> Tensor:
@@ -31,7 +31,8 @@ def mi_upper(t: Tensor, *, width: float) -> Tensor:
     t: (..., n, d) -> (...), nats, between 0 (all rows equal) and log n (all far apart); warns near log n. The bound is that of
     the Kullback-Leibler divergence between components.
     """
-    return checks.ceiling(upper(t, width=width), math.log(t.shape[-2]), "the upper bound on I(X;T~)")
+    value = upper(t, width=width)
+    return checks.ceiling(value, math.log(t.shape[-2]), "the upper bound on I(X;T~)")
 
 
 def mi_lower(t: Tensor, *, width: float) -> Tensor:
@@ -39,7 +40,8 @@ def mi_lower(t: Tensor, *, width: float) -> Tensor:
 
     t: (..., n, d) -> (...), nats, at most log n, near which it warns; the bound is that of the Bhattacharyya distance.
     """
-    return checks.ceiling(lower(t, width=width), math.log(t.shape[-2]), "the lower bound on I(X;T~)")
+    value = lower(t, width=width)
+    return checks.ceiling(value, math.log(t.shape[-2]), "the lower bound on I(X;T~)")
 
 
 def mi_bounds(t: Tensor, *, width: float) -> Tensor:
