@@ -10,4 +10,5 @@ level 3   bottlenecks, trial               one objective a file: terms(model, x,
 level 4   train, plane                     the one loop; the information plane
 level 5   claims, plot, runs, trained      the ledger, figures from tables, parameters and run folders, trained networks
           explore, notebook                views that redraw while a slider moves; their widgets
+          activations, inference           networks of many activations over time; intervals and rules from one value a seed
 """

@@ -72,10 +72,10 @@ def enough(x: Tensor, name: str, least: int) -> Tensor:
 
 
 def codes(c: Tensor, name: str) -> Tensor:
-    """Refuse anything but integer rows (n, d) with n, d >= 1."""
+    """Refuse anything but integer rows (..., n, d) with n, d >= 1."""
     if not isinstance(c, Tensor) or c.is_floating_point() or c.is_complex() or c.is_meta:
         raise ValueError(f"{name} must hold integers, got {getattr(c, 'dtype', type(c).__name__)}; bin the values first")
-    if c.ndim != 2 or 0 in c.shape:
+    if c.ndim < 2 or 0 in c.shape:
         raise ValueError(
             f"{name} must have shape (n, d) with n, d >= 1, got {tuple(c.shape)}; for one column pass {name}[:, None]"
         )

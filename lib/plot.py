@@ -107,6 +107,22 @@ def information_plane(points: pd.DataFrame, *, ax: Axes) -> Axes:
     return ax
 
 
+def plane_at(points: pd.DataFrame, *, epoch: int, ax: Axes) -> Axes:
+    """Draw one epoch of the plane: a dot for each network and layer, a larger mark at each layer's mean.
+
+    points: columns epoch, layer, mi_xt, mi_ty in nats. Limits are those of all epochs, so that frames of a film do not jump.
+    """
+    now = points[points.epoch == epoch]
+    marks = zip(now.groupby("layer"), COLOURS, MARKERS, strict=False)
+    for (layer, dots), colour, marker in marks:
+        ax.scatter(dots.mi_xt, dots.mi_ty, s=7, color=colour, alpha=0.5, linewidth=0)
+        ax.plot(dots.mi_xt.mean(), dots.mi_ty.mean(), marker, color=colour, markersize=6, label=f"layer {layer}")
+    room = 0.04 * points[["mi_xt", "mi_ty"]].max()
+    ax.set(xlim=(-room.mi_xt, points.mi_xt.max() + room.mi_xt), ylim=(-room.mi_ty, points.mi_ty.max() + room.mi_ty))
+    ax.set(xlabel="I(X;T) in nats", ylabel="I(T;Y) in nats", title=f"epoch {epoch}")
+    return ax
+
+
 def capacity_against_performance(table: pd.DataFrame, *, ax: Axes) -> Axes:
     """Draw capacity of the bottleneck against performance: one path a method along beta, crosses show the spread of seeds.
 

@@ -237,6 +237,48 @@ def test_exact_zeros_are_a_bin_of_their_own():
     assert len(binning.bin_adaptive(torch.full((9, 2), 3.0)).unique()) == 1
 
 
+@pytest.mark.parametrize("floor", [None, 0.0])
+@pytest.mark.parametrize("bins", [5, 30, 200])
+def test_adaptive_bins_are_those_of_the_definition_member_by_member(bins, floor):
+    t = torch.stack([normal(90, 3, seed=0).relu(), normal(90, 3, seed=1).round(decimals=1), torch.zeros(90, 3).double()])
+    together = binning.bin_adaptive(t, bins=bins, floor=floor)
+    for member, codes in zip(t, together, strict=True):
+        levels = member.unique() if floor is None else member[member != floor].unique()
+        edges = torch.stack([levels[k * len(levels) // bins] for k in range(1, bins)]) if len(levels) else levels
+        expected = torch.bucketize(member, edges, right=True)
+        if floor is not None:
+            expected = torch.where(member == floor, -1, expected)
+        assert torch.equal(codes.unique(return_inverse=True)[1], expected.unique(return_inverse=True)[1])
+
+
+def test_entropies_of_stacked_rows_are_those_one_by_one_and_of_known_cells():
+    codes = torch.randint(-3, 4, (5, 200, 4), generator=torch.Generator().manual_seed(0))
+    alone = [binning.entropy(member).item() for member in codes]
+    assert binning.entropy(codes).tolist() == alone
+    counts = torch.unique(codes[0], dim=0, return_counts=True)[1].double() / 200
+    assert alone[0] == pytest.approx(-(counts * counts.log()).sum().item(), abs=1e-12)
+    assert binning.entropy(torch.arange(64)[:, None] // 8).item() == pytest.approx(math.log(8), abs=1e-12)
+
+
+@pytest.mark.parametrize("far", [2, 2**62])  # four times 2^62 is 0 in 64 bits
+def test_information_of_numbered_cells_is_that_of_the_table_of_counts(far):
+    g = torch.Generator().manual_seed(0)
+    cells = torch.tensor([-1, 0, 1, far])[torch.randint(0, 4, (3, 500), generator=g)]
+    labels = torch.randint(0, 4, (500,), generator=g)
+    for member, h, mi in zip(cells, *binning.cell_information(cells, labels), strict=True):
+        assert mi.item() == pytest.approx(mutual_info_score(member.tolist(), labels.tolist()), abs=1e-12)
+        assert h.item() == pytest.approx(mutual_info_score(member.tolist(), member.tolist()), abs=1e-12)
+
+
+@pytest.mark.parametrize("columns", [3, 40])
+def test_packed_rows_are_equal_where_rows_are_and_only_there(columns):
+    codes = torch.randint(0, 2, (300, columns), generator=torch.Generator().manual_seed(0)) * (2**40 if columns == 3 else 29)
+    codes = codes[torch.randint(0, 100, (300,), generator=torch.Generator().manual_seed(1))]
+    rows = torch.unique(codes, dim=0, return_inverse=True)[1]
+    packed = torch.unique(binning.pack(codes), return_inverse=True)[1]
+    assert torch.equal(rows[:, None] == rows, packed[:, None] == packed)
+
+
 def test_few_distinct_values_keep_apart():
     t = torch.tensor([[0.0], [1.0], [2.0]]).repeat(10, 1)
     assert binning.entropy(binning.bin_adaptive(t)).item() == pytest.approx(math.log(3), abs=1e-12)

@@ -17,7 +17,7 @@ LEVELS = [
     {"data", "estimators"},
     {"bottlenecks", "trial"},
     {"train", "plane"},
-    {"claims", "plot", "runs", "trained", "explore", "notebook"},
+    {"claims", "plot", "runs", "trained", "explore", "notebook", "activations", "inference"},
 ]
 LEVEL = {name: level for level, names in enumerate(LEVELS) for name in names}
 MODULES = sorted(p for p in (ROOT / "lib").rglob("*.py") if p != ROOT / "lib/__init__.py")

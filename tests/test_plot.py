@@ -45,6 +45,19 @@ def test_the_plane_shows_the_mean_path_of_each_layer(ax):
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("I(X;T) in nats", "I(T;Y) in nats")
 
 
+def test_one_epoch_of_the_plane_shows_every_network_in_a_frame_that_stands_still(ax):
+    table = points()
+    frames = []
+    for epoch in (1, 100):
+        ax.clear()
+        plot.plane_at(table, epoch=epoch, ax=ax)
+        frames.append((ax.get_xlim(), ax.get_ylim()))
+        dots = ax.collections[0].get_offsets()
+        np.testing.assert_allclose(dots[:, 0], [4 - 0.1 * s + epoch / 100 for s in range(3)])
+        assert ax.lines[0].get_xdata()[0] == pytest.approx(3.9 + epoch / 100) and ax.get_title() == f"epoch {epoch}"
+    assert frames[0] == frames[1] and frames[0][0][1] > table.mi_xt.max()
+
+
 def test_over_epochs_shows_means_and_the_range_of_seeds(ax):
     plot.over_epochs(points(), value="mi_xt", by="layer", ax=ax)
     np.testing.assert_allclose(ax.lines[0].get_ydata(), [3.91, 4.0, 4.9])

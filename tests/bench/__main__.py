@@ -10,9 +10,9 @@ from pathlib import Path
 
 from lib import checks
 from lib.runs import write_json
-from tests.bench import large, neighbours, pairwise, training
+from tests.bench import large, layers, neighbours, pairwise, training
 
-GROUPS = {"pairwise": pairwise, "neighbours": neighbours, "training": training, "large": large}
+GROUPS = {"pairwise": pairwise, "layers": layers, "neighbours": neighbours, "training": training, "large": large}
 PACKAGES = ("torch", "numpy", "scipy", "scikit-learn", "numba", "npeet_plus", "pykeops")
 
 

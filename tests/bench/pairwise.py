@@ -1,4 +1,4 @@
-"""Sums over pairs of samples against whole Gram matrices, KeOps, numpy, and what the machine itself allows."""
+"""Sums over pairs of samples against whole Gram matrices, KeOps and what the machine itself allows."""
 
 import json
 import math
@@ -7,11 +7,10 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from lib import kernels, plane
+from lib import kernels
 from lib.data.synthetic import gaussian_pair
 from lib.estimators import kde
 from lib.estimators.cs import cs_qmi
@@ -184,40 +183,6 @@ def bounds_row() -> dict:
     return min(found, key=lambda r: r["ratio"])
 
 
-def void_entropy(codes: np.ndarray) -> float:
-    """Entropy of rows by numpy's unique over a view of rows as opaque items."""
-    rows = np.ascontiguousarray(codes).view(np.dtype((np.void, codes.dtype.itemsize * codes.shape[1])))
-    p = np.unique(rows, return_counts=True)[1] / len(codes)
-    return float(-(p * np.log(p)).sum())
-
-
-def void_layer(t: Tensor, labels: Tensor) -> Tensor:
-    """I(X;T) and I(T;Y) of a binned layer in numpy."""
-    codes, y = np.clip(np.floor((t.numpy() + 1) * 15), 0, 29).astype(np.int64), labels.numpy()
-    whole = void_entropy(codes)
-    return torch.tensor([whole, whole - sum(void_entropy(codes[y == c]) * (y == c).mean() for c in np.unique(y))])
-
-
-def plane_rows() -> list[dict]:
-    """Compare one layer of the information plane, both its coordinates; the worst width of layer counts."""
-    t, y = layer(4096, 10)
-    smooth = compare(
-        "plane-kde", "n = 4096, d = 10, float32, upper bound of one layer", "float64 cdist and logsumexp", 20.0,
-        lambda: torch.stack(plane.LAYER["kde_upper"](t, y, width=0.5)), lambda: plain_layer(t, y, 0.5), tolerance=1e-5,
-    )  # fmt: skip
-    binned = []
-    for d in (3, 10):
-        t, y = layer(4096, d)
-        works = [
-            lambda t=t, y=y: torch.stack(plane.LAYER["binning_range"](t, y, low=-1.0, high=1.0)),
-            lambda t=t, y=y: void_layer(t, y),
-        ]
-        size = f"n = 4096, d = {d}, 30 bins, one layer; the worst of d = 3, 10"
-        works = [often(work, 10) for work in works]
-        binned.append(compare("plane-binning", size, "numpy unique over a void view", 2.5, *works, tolerance=1e-6))
-    return [smooth, min(binned, key=lambda r: r["ratio"])]
-
-
 def stable_row() -> dict:
     """Measure how far single precision is from double, relative, over widths and dimensions."""
     worst = 0.0
@@ -264,4 +229,4 @@ def growth() -> list[dict]:
 def rows() -> list[dict]:
     """Measure every row of the pairwise group."""
     single = [keops_row(8, 6.0), keops_row(64, 20.0), small_row(), narrow_row(), bounds_row()]
-    return [*qmi_rows(), *fresh_rows(), *single, *plane_rows(), stable_row(), repeat_row(), ceiling_row()]
+    return [*qmi_rows(), *fresh_rows(), *single, stable_row(), repeat_row(), ceiling_row()]
