@@ -5,9 +5,12 @@ Imports go down only; families of one level never import each other (kept by tes
 level 0   types, checks, kernels_triton    shapes, border checks, pairwise sums on a GPU
           checkpoint, progress, processes  exact resume, progress bars, work spread over cores
 level 1   kernels, nets, plan              pairwise sums, small stacked networks, how a run trains
+          swag, correlation                a normal posterior from a training path; coefficients and their intervals
 level 2   data, estimators                 data with their truth; information and divergence in nats
 level 3   bottlenecks, trial               one objective a file: terms(model, x, y, noise) -> Terms; estimators on known tasks
+          generalisation                   measures of networks against their generalisation gap
 level 4   train, plane                     the one loop; the information plane
+          classifiers                      a grid of small stochastic classifiers, trained and measured
 level 5   claims, plot, runs, trained      the ledger, figures from tables, parameters and run folders, trained networks
           explore, notebook                views that redraw while a slider moves; their widgets
           activations, inference           networks of many activations over time; intervals and rules from one value a seed

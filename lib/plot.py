@@ -175,6 +175,33 @@ def against_published(table: pd.DataFrame, published: pd.DataFrame, *, ax: Axes)
     return ax
 
 
+def intervals(table: pd.DataFrame, *, ax: Axes) -> Axes:
+    """Draw a value and its interval for every row, from above to below, with a line at zero.
+
+    table: columns measure, value, low, high.
+    """
+    places = np.arange(len(table))
+    ax.hlines(places, table.low, table.high, color=COLOURS[0], linewidth=1.4)
+    ax.plot(table.value, places, "o", color=COLOURS[1], markersize=4)
+    ax.axvline(0, color=INK, linewidth=0.8)
+    ax.set_yticks(places, table.measure)
+    ax.set_ylim(len(table) - 0.5, -0.5)
+    return ax
+
+
+def scatter_with_fit(table: pd.DataFrame, *, x: str, y: str, by: str, ax: Axes) -> Axes:
+    """Draw y against x, a colour and a marker for each group, and one quadratic fit through all points.
+
+    Where x has fewer than three values the fit is of the order that they determine.
+    """
+    for (name, group), colour, marker in zip(table.groupby(by), COLOURS, MARKERS, strict=False):
+        ax.scatter(group[x], group[y], color=colour, marker=marker, s=9, alpha=0.6, linewidth=0, label=f"{by} {name}")
+    order = min(2, table[x].nunique() - 1)
+    sns.regplot(table, x=x, y=y, order=order, ci=None, scatter=False, color=INK, line_kws={"linewidth": 1.4}, ax=ax)
+    ax.set(xlabel="", ylabel="")
+    return ax
+
+
 def verdicts(rows: list[dict], *, ax: Axes) -> Axes:
     """Draw how many claims of each source hold, fail, or cannot be judged at this scale."""
     counts = pd.crosstab(

@@ -13,10 +13,10 @@ from lib import runs
 ROOT = Path(__file__).parents[1]
 LEVELS = [
     {"types", "checks", "kernels_triton", "progress", "checkpoint", "processes"},
-    {"kernels", "nets", "plan"},
+    {"kernels", "nets", "plan", "swag", "correlation"},
     {"data", "estimators"},
-    {"bottlenecks", "trial"},
-    {"train", "plane"},
+    {"bottlenecks", "trial", "generalisation"},
+    {"train", "plane", "classifiers"},
     {"claims", "plot", "runs", "trained", "explore", "notebook", "activations", "inference"},
 ]
 LEVEL = {name: level for level, names in enumerate(LEVELS) for name in names}

@@ -101,6 +101,26 @@ def test_ours_and_published_errors_share_an_axis(ax):
     np.testing.assert_allclose(ax.lines[-1].get_ydata(), [0.3, 0.4])
 
 
+def test_intervals_stand_in_the_order_of_the_rows(ax):
+    rows = {"measure": ["b", "a"], "value": [0.3, -0.1], "low": [0.1, -0.4], "high": [0.5, 0.2]}
+    plot.intervals(pd.DataFrame(rows), ax=ax)
+    np.testing.assert_allclose([line[:, 0] for line in ax.collections[0].get_segments()], [[0.1, 0.5], [-0.4, 0.2]])
+    assert [t.get_text() for t in ax.get_yticklabels()] == ["b", "a"] and ax.get_ylim() == (1.5, -0.5)
+    np.testing.assert_allclose(ax.lines[0].get_xydata(), [[0.3, 0], [-0.1, 1]])
+
+
+def test_a_scatter_has_one_quadratic_fit_through_all_its_groups(ax):
+    x = np.linspace(-1, 2, 9)
+    frame = pd.DataFrame({"x": x, "y": 1 - x + 2 * x**2, "kind": list("ab") * 4 + ["a"]})
+    plot.scatter_with_fit(frame, x="x", y="y", by="kind", ax=ax)
+    drawn, curve = ax.lines[0].get_xdata(), ax.lines[0].get_ydata()
+    np.testing.assert_allclose(curve, 1 - drawn + 2 * drawn**2, atol=1e-9)
+    assert [len(c.get_offsets()) for c in ax.collections] == [5, 4]
+    assert [c.get_label() for c in ax.collections] == ["kind a", "kind b"]
+    plot.scatter_with_fit(frame.assign(x=np.arange(9) % 2), x="x", y="y", by="kind", ax=ax)
+    assert np.ptp(np.diff(ax.lines[1].get_ydata())) < 1e-9  # two values determine a line
+
+
 def test_verdicts_stack_up_to_the_number_of_claims(ax):
     rows = [{"source": "a", "verdict": "holds"}] * 2 + [
         {"source": "a", "verdict": "fails"},
