@@ -8,6 +8,7 @@ level 1   kernels, nets, plan              pairwise sums, small stacked networks
           swag, correlation                a normal posterior from a training path; coefficients and their intervals
 level 2   data, estimators                 data with their truth; information and divergence in nats
 level 3   bottlenecks, trial               one objective a file: terms(model, x, y, noise) -> Terms; estimators on known tasks
+          forecast                         forecasting with missing values: masks, windows, forecasters, their loop
           generalisation                   measures of networks against their generalisation gap
 level 4   train, plane                     the one loop; the information plane
           classifiers                      a grid of small stochastic classifiers, trained and measured

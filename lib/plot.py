@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
-from matplotlib.colors import LogNorm
+from matplotlib.colors import ListedColormap, LogNorm
 from matplotlib.figure import Figure
 
 from lib.runs import write_json
@@ -160,6 +160,26 @@ def dots(table: pd.DataFrame, *, value: str, by: str, order: list, ax: Axes) -> 
         ax.plot([values.median()] * 2, [place - 0.3, place + 0.3], color=COLOURS[1], linewidth=2)
     ax.set_yticks(range(len(order)), order)
     ax.set(xscale="log", ylim=(len(order) - 0.5, -0.5))
+    return ax
+
+
+def margins(table: pd.DataFrame, *, value: str, by: str, order: list, ax: Axes) -> Axes:
+    """Draw every signed value of each group as a dot, with a bar at the group's mean and a line at zero."""
+    ax.axvline(0, color=INK, linewidth=0.8)
+    for place, name in enumerate(order):
+        values = table[table[by] == name][value].dropna()
+        ax.plot(values, np.full(len(values), place), "o", color=COLOURS[0], markersize=3.5, alpha=0.6)
+        ax.plot([values.mean()] * 2, [place - 0.3, place + 0.3], color=COLOURS[1], linewidth=2)
+    ax.set_yticks(range(len(order)), order)
+    ax.set(ylim=(len(order) - 0.5, -0.5))
+    return ax
+
+
+def seen_and_hidden(seen: np.ndarray, *, ax: Axes) -> Axes:
+    """Draw a mask (T, N), time to the right: hidden values are filled cells."""
+    ax.imshow(~np.asarray(seen).T, cmap=ListedColormap(["none", COLOURS[1]]), vmin=0, vmax=1, aspect="auto")
+    ax.grid(False)
+    ax.set(xlabel="time", ylabel="variate", yticks=range(seen.shape[1]))
     return ax
 
 

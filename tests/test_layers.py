@@ -15,7 +15,7 @@ LEVELS = [
     {"types", "checks", "kernels_triton", "progress", "checkpoint", "processes"},
     {"kernels", "nets", "plan", "swag", "correlation"},
     {"data", "estimators"},
-    {"bottlenecks", "trial", "generalisation"},
+    {"bottlenecks", "forecast", "trial", "generalisation"},
     {"train", "plane", "classifiers"},
     {"claims", "plot", "runs", "trained", "explore", "notebook", "activations", "inference"},
 ]

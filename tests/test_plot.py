@@ -94,6 +94,20 @@ def test_dots_stand_in_the_order_asked_with_their_median(ax):
     np.testing.assert_allclose(ax.lines[1].get_xdata(), [2.5, 2.5])
 
 
+def test_margins_stand_beside_zero_with_their_mean(ax):
+    table = pd.DataFrame({"method": ["a", "b", "b", "b"], "gain": [-5.0, 1.0, 4.0, np.nan]})
+    plot.margins(table, value="gain", by="method", order=["b", "a"], ax=ax)
+    zero, dots, bar, other, _ = (line.get_xdata() for line in ax.lines)
+    assert list(zero) == [0, 0] and list(dots) == [1, 4] and list(bar) == [2.5, 2.5] and list(other) == [-5]
+    assert [t.get_text() for t in ax.get_yticklabels()] == ["b", "a"]
+
+
+def test_hidden_values_are_filled_cells(ax):
+    seen = np.array([[True, False], [True, True], [False, True]])
+    plot.seen_and_hidden(seen, ax=ax)
+    np.testing.assert_array_equal(ax.images[0].get_array(), [[0, 0, 1], [1, 0, 0]])
+
+
 def test_ours_and_published_errors_share_an_axis(ax):
     ours = pd.DataFrame([{"truth": t, "error": t / 10 + s, "setting": "k = 3", "seed": s} for t in (1, 2) for s in (0, 1)])
     plot.against_published(ours, pd.DataFrame({"truth": [1, 2], "error": [0.3, 0.4]}), ax=ax)
