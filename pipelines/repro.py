@@ -84,7 +84,8 @@ def main() -> int:
             )
             return status
         provenance.stamp(seconds=time.monotonic() - start)
-        ledger.show()
+        if args.only in (None, "report"):
+            ledger.show()
     return 0
 
 
