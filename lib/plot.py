@@ -142,20 +142,19 @@ def capacity_against_performance(table: pd.DataFrame, *, ax: Axes) -> Axes:
 def heat_map(table: pd.DataFrame, *, most: float, label: str, ax: Axes) -> Axes:
     """Draw a table of signed numbers as colours, written in their cells; colours end at +-most, missing cells stay blank."""
     bar = {"label": label, "shrink": 0.6, "extend": "both"}
-    text = {"size": 6.5}
-    sns.heatmap(
-        table, vmin=-most, vmax=most, cmap="RdBu_r", annot=True, fmt=".2f", annot_kws=text, linewidths=0.4, cbar_kws=bar, ax=ax
-    )
+    written = table.map(lambda value: f"{value:.2f}" if abs(value) < 100 else f"{value:.0e}")
+    look = {"cmap": "RdBu_r", "linewidths": 0.4, "annot": written, "fmt": "", "annot_kws": {"size": 6.5}, "cbar_kws": bar}
+    sns.heatmap(table, vmin=-most, vmax=most, ax=ax, **look)
     ax.grid(False)
     ax.set(xlabel="", ylabel="")
     ax.tick_params(length=0)
     return ax
 
 
-def dots(table: pd.DataFrame, *, value: str, by: str, order: list, ax: Axes) -> Axes:
-    """Draw every value of each group as a dot on a logarithmic axis, with a bar at the group's median."""
+def dots(table: pd.DataFrame, *, value: str, by: str, order: list, most: float, ax: Axes) -> Axes:
+    """Draw every value of each group as a dot on a logarithmic axis that ends at `most`, with a bar at the group's median."""
     for place, name in enumerate(order):
-        values = table[table[by] == name][value].dropna()
+        values = table[table[by] == name][value].dropna().clip(upper=most)
         ax.plot(values, np.full(len(values), place), "o", color=COLOURS[0], markersize=3.5, alpha=0.6)
         ax.plot([values.median()] * 2, [place - 0.3, place + 0.3], color=COLOURS[1], linewidth=2)
     ax.set_yticks(range(len(order)), order)

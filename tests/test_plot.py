@@ -88,7 +88,7 @@ def test_a_heat_map_writes_its_numbers_and_leaves_missing_cells_blank(ax):
 
 def test_dots_stand_in_the_order_asked_with_their_median(ax):
     table = pd.DataFrame({"estimator": ["a", "b", "b", "b"], "mae": [5.0, 1.0, 4.0, np.nan]})
-    plot.dots(table, value="mae", by="estimator", order=["b", "a"], ax=ax)
+    plot.dots(table, value="mae", by="estimator", order=["b", "a"], most=100.0, ax=ax)
     assert [t.get_text() for t in ax.get_yticklabels()] == ["b", "a"]
     np.testing.assert_allclose(ax.lines[0].get_xydata(), [[1, 0], [4, 0]])
     np.testing.assert_allclose(ax.lines[1].get_xdata(), [2.5, 2.5])
