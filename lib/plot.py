@@ -142,7 +142,7 @@ def capacity_against_performance(table: pd.DataFrame, *, ax: Axes) -> Axes:
 def heat_map(table: pd.DataFrame, *, most: float, label: str, ax: Axes) -> Axes:
     """Draw a table of signed numbers as colours, written in their cells; colours end at +-most, missing cells stay blank."""
     bar = {"label": label, "shrink": 0.6, "extend": "both"}
-    written = table.map(lambda value: f"{value:.2f}" if abs(value) < 100 else f"{value:.0e}")
+    written = table.map(lambda value: f"{value:.2f}" if abs(value) < 100 else f"{value:.0e}".replace("e+", "e"))
     look = {"cmap": "RdBu_r", "linewidths": 0.4, "annot": written, "fmt": "", "annot_kws": {"size": 6.5}, "cbar_kws": bar}
     sns.heatmap(table, vmin=-most, vmax=most, ax=ax, **look)
     ax.grid(False)
