@@ -10,9 +10,10 @@ level 2   data, estimators                 data with their truth; information an
 level 3   bottlenecks, trial               one objective a file: terms(model, x, y, noise) -> Terms; estimators on known tasks
           forecast                         forecasting with missing values: masks, windows, forecasters, their loop
           generalisation                   measures of networks against their generalisation gap
-level 4   train, plane                     the one loop; the information plane
+level 4   train, plane, attacks            the one loop; the information plane; inputs changed to mislead
           classifiers                      a grid of small stochastic classifiers, trained and measured
 level 5   claims, plot, runs, trained      the ledger, figures from tables, parameters and run folders, trained networks
+          tradeoff, gaps, protocol         methods on one axis; the gap of many networks; what selection does to a number
           explore, notebook                views that redraw while a slider moves; their widgets
           activations, inference           networks of many activations over time; intervals and rules from one value a seed
 """

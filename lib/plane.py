@@ -9,8 +9,9 @@ from torch import Tensor
 
 from lib import checks
 from lib.estimators import binning, kde
-from lib.estimators.cs import cs_qmi_normalised
-from lib.estimators.hsic import hsic_normalised
+from lib.estimators.cs import TINY, qmi
+from lib.estimators.hsic import centred
+from lib.kernels import row_sums
 from lib.nets import Bottleneck
 from lib.progress import bar
 
@@ -108,10 +109,15 @@ def code_dependence(x: Tensor, code: Tensor, *, seed: int = 0) -> dict[str, Tens
     x: (R, n, d), code: (R, n, k) as the decoder receives it, its noise included. Both are standardised and measured at width
     sqrt(dimension), so that shrinking a code, which loses nothing, gains nothing. Normalised to 1 for a code that is the input.
     Small samples show dependence where there is none; what shuffled pairs show is subtracted, so that 0 is no dependence and
-    values may fall slightly below.
+    values may fall slightly below. Both indices are made of the same six sums of kernels.
     """
-    a, b = standard(x), standard(code)
-    order = torch.randperm(a.shape[-2], generator=torch.Generator().manual_seed(seed)).to(a.device)
-    widths = {"width_x": math.sqrt(a.shape[-1]), "width_y": math.sqrt(b.shape[-1])}
-    measures = {"cs_qmi": cs_qmi_normalised, "hsic": hsic_normalised}
-    return {name: f(a, b, **widths) - f(a, b[..., order, :], **widths) for name, f in measures.items()}
+    u, v = (standard(z) / math.sqrt(z.shape[-1]) for z in (x, code))
+    order = torch.randperm(u.shape[-2], generator=torch.Generator().manual_seed(seed)).to(u.device)
+    ku, kv, joint = row_sums(u), row_sums(v), row_sums(torch.cat([u, v], -1))
+    chance, self_x, self_y = row_sums(torch.cat([u, v[..., order, :]], -1)), row_sums(u * 2**0.5), row_sums(v * 2**0.5)
+
+    def beyond(f: Callable[..., Tensor]) -> Tensor:
+        most = (f(self_x, ku, ku).clamp_min(TINY) * f(self_y, kv, kv).clamp_min(TINY)).sqrt()
+        return (f(joint, ku, kv) - f(chance, ku, kv[..., order])) / most
+
+    return {"cs_qmi": beyond(qmi), "hsic": beyond(centred)}

@@ -221,6 +221,30 @@ def scatter_with_fit(table: pd.DataFrame, *, x: str, y: str, by: str, ax: Axes) 
     return ax
 
 
+def beside_published(table: pd.DataFrame, published: pd.DataFrame, *, ax: Axes) -> Axes:
+    """Draw I(T;Y) over the compression ratio, a colour a method: our means over seeds solid, points off a figure dashed.
+
+    table: columns method, beta, seed, r, mi_ty; published: columns method, r, mi_ty; nats. Only methods that both hold.
+    """
+    both = [method for method in table.method.unique() if method in set(published.method)]
+    for method, colour, marker in zip(both, COLOURS * 2, MARKERS * 2, strict=False):
+        mean = table[table.method == method].groupby("beta")[["r", "mi_ty"]].mean()
+        told = published[published.method == method]
+        ax.plot(mean.r, mean.mi_ty, color=colour, marker=marker, markersize=4, linewidth=1.2, label=method)
+        ax.plot(told.r, told.mi_ty, color=colour, marker=marker, markersize=3, linewidth=0.8, linestyle="--", fillstyle="none")
+    ax.set(xlabel="compression ratio r, each by its own estimate", ylabel="I(T;Y) in nats")
+    ax.legend(title="dashed: published")
+    return ax
+
+
+def scatter(table: pd.DataFrame, *, x: str, y: str, by: str, ax: Axes) -> Axes:
+    """Draw a point for every row, a colour and a marker a group."""
+    for (name, group), colour, marker in zip(table.groupby(by), COLOURS * 2, MARKERS * 2, strict=False):
+        ax.scatter(group[x], group[y], color=colour, marker=marker, s=16, alpha=0.7, linewidths=0, label=f"{by} {name}")
+    ax.legend()
+    return ax
+
+
 def verdicts(rows: list[dict], *, ax: Axes) -> Axes:
     """Draw how many claims of each source hold, fail, or cannot be judged at this scale."""
     counts = pd.crosstab(

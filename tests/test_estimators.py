@@ -11,7 +11,7 @@ from sklearn.metrics import mutual_info_score
 
 from lib.data.synthetic import gaussian_pair
 from lib.estimators import MI, binning, kde
-from lib.estimators.cs import conditional_cs_divergence, cs_divergence, cs_qmi
+from lib.estimators.cs import conditional_cs_divergence, cs_divergence, cs_qmi, misplaced_cs_divergence
 from lib.estimators.gaussian import mi_gaussian
 from lib.estimators.hsic import hsic
 from lib.estimators.knn import mi_ksg
@@ -71,6 +71,21 @@ def test_hsic_is_the_trace_of_centred_gram_matrices():
     k, q = (torch.exp(-torch.cdist(z, z).square() / (2 * 0.8**2)) for z in (x, y))
     h = torch.eye(15, dtype=torch.float64) - 1 / 15
     assert hsic(x, y, width_x=0.8, width_y=0.8).item() == pytest.approx(((k @ h @ q @ h).trace() / 14**2).item(), rel=1e-9)
+
+
+def test_a_misplaced_square_is_its_dense_formula_and_goes_unseen_with_narrow_kernels():
+    x, y, guess = normal(30, 2, seed=0), normal(30, 1, seed=1), normal(30, 1, seed=2)
+    k, own, other, cross = (
+        torch.exp(-torch.cdist(a, b).square() / (2 * w**2))
+        for a, b, w in ((x, x, 0.5), (y, y, 0.8), (guess, guess, 0.8), (guess, y, 0.8))
+    )
+    first, second, both = ((k * z).sum(1) / k.square().sum(1) for z in (own, other, cross))
+    dense = first.sum().log() + second.sum().log() - 2 * both.sum().log()
+    found = misplaced_cs_divergence(x, y, guess, width_x=0.5, width_y=0.8)
+    assert found.item() == pytest.approx(dense.item(), rel=1e-10)
+    narrow = {"width_x": 1e-3, "width_y": 0.8}
+    right = conditional_cs_divergence(x, y, guess, **narrow)
+    assert misplaced_cs_divergence(x, y, guess, **narrow).item() == pytest.approx(right.item(), rel=1e-10)
 
 
 def test_conditional_divergence_is_the_dense_formula():

@@ -16,8 +16,8 @@ LEVELS = [
     {"kernels", "nets", "plan", "swag", "correlation"},
     {"data", "estimators"},
     {"bottlenecks", "forecast", "trial", "generalisation"},
-    {"train", "plane", "classifiers"},
-    {"claims", "plot", "runs", "trained", "explore", "notebook", "activations", "inference"},
+    {"train", "plane", "attacks", "classifiers"},
+    {"claims", "plot", "runs", "trained", "explore", "notebook", "activations", "inference"} | {"tradeoff", "gaps", "protocol"},
 ]
 LEVEL = {name: level for level, names in enumerate(LEVELS) for name in names}
 MODULES = sorted(p for p in (ROOT / "lib").rglob("*.py") if p != ROOT / "lib/__init__.py")

@@ -135,6 +135,24 @@ def test_a_scatter_has_one_quadratic_fit_through_all_its_groups(ax):
     assert np.ptp(np.diff(ax.lines[1].get_ydata())) < 1e-9  # two values determine a line
 
 
+def test_ours_and_published_paths_share_a_colour_and_methods_without_both_are_left_out(ax):
+    ours = pd.DataFrame(
+        [{"method": m, "beta": b, "seed": s, "r": b, "mi_ty": 1 - b + s} for m in "ab" for b in (0, 1) for s in (0, 1)]
+    )
+    plot.beside_published(ours, pd.DataFrame({"method": ["b", "c"], "r": [0.3, 0.4], "mi_ty": [1.2, 1.1]}), ax=ax)
+    mine, told = ax.lines
+    np.testing.assert_allclose(mine.get_xydata(), [[0, 1.5], [1, 0.5]])
+    np.testing.assert_allclose(told.get_xydata(), [[0.3, 1.2]])
+    assert mine.get_color() == told.get_color() and mine.get_label() == "b"
+
+
+def test_a_scatter_holds_every_row_once(ax):
+    table = pd.DataFrame({"depth": [2, 4, 2], "mi": [0.1, 0.2, 0.3], "gap": [1.0, 2.0, 3.0]})
+    plot.scatter(table, x="mi", y="gap", by="depth", ax=ax)
+    assert [c.get_offsets().tolist() for c in ax.collections] == [[[0.1, 1.0], [0.3, 3.0]], [[0.2, 2.0]]]
+    assert [t.get_text() for t in ax.get_legend().get_texts()] == ["depth 2", "depth 4"]
+
+
 def test_verdicts_stack_up_to_the_number_of_claims(ax):
     rows = [{"source": "a", "verdict": "holds"}] * 2 + [
         {"source": "a", "verdict": "fails"},

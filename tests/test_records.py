@@ -45,3 +45,9 @@ def test_a_records_notebooks_take_its_parameters(path):
         takes(f"studies/{name}", study["parameters"])
     made = {entry["family"] for kind in ("runs", "trials") for entry in record.get(kind, {}).values()}
     assert {study["family"] for study in record["studies"].values()} == made
+
+
+def test_the_study_of_several_data_sets_has_a_record_for_each():
+    names = {path.stem for path in RECORDS}
+    sets = ("california_housing", "beijing_pm25", "bike_sharing", "appliances_energy")
+    assert {f"cs_ib_regression-{name}" for name in sets} <= names

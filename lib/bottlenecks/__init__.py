@@ -5,7 +5,7 @@ from collections.abc import Callable
 from functools import partial
 
 from lib import checks
-from lib.bottlenecks.csib import cs_ib_sse_terms, cs_ib_terms
+from lib.bottlenecks.csib import cs_ib_misplaced_terms, cs_ib_sse_terms, cs_ib_terms
 from lib.bottlenecks.hsic import hsic_terms
 from lib.bottlenecks.nib import exp_nib_terms, nib_terms, square_nib_terms
 from lib.bottlenecks.plain import plain_terms
@@ -23,6 +23,7 @@ BOTTLENECKS = {
     "cs_ib": cs_ib_terms,
     "cs_ib_sse": cs_ib_sse_terms,
     "weight_decay": weight_decay_terms,
+    "cs_ib_misplaced": cs_ib_misplaced_terms,
 }
 
 
