@@ -9,7 +9,6 @@ from types import ModuleType
 
 import numpy as np
 from scipy.spatial import cKDTree
-from sklearn.neighbors import KDTree
 
 # Up to this many rows all pairs beat a tree, by dimension: fewer never, more always. Above 40000 it is the growth that speaks.
 MOST_PAIRED = {4: 4_000, 5: 8_000, 6: 20_000, 7: 30_000, 8: 40_000, 9: 80_000, 10: 150_000}
@@ -80,6 +79,8 @@ def inside_by_tree(z: np.ndarray, radius: np.ndarray) -> np.ndarray:
     """Do what `inside` does. Trees of scikit-learn count, which those of SciPy do at a third of the speed."""
     if z.shape[1] == 1:
         return inside_by_order(z[:, 0], radius)
+    from sklearn.neighbors import KDTree  # where it is used: it takes most of a second to import
+
     return KDTree(z, metric="chebyshev").query_radius(z, radius, count_only=True)
 
 
