@@ -152,7 +152,7 @@ def heat_map(table: pd.DataFrame, *, most: float, label: str, ax: Axes) -> Axes:
 
 
 def dots(table: pd.DataFrame, *, value: str, by: str, order: list, most: float = np.inf, ax: Axes) -> Axes:
-    """Draw every value of each group as a dot on a logarithmic axis, those above `most` at it, with a bar at the group's median."""
+    """Draw each group's values as dots on a logarithmic axis, those above `most` at it, with a bar at the group's median."""
     for place, name in enumerate(order):
         values = table[table[by] == name][value].dropna().clip(upper=most)
         ax.plot(values, np.full(len(values), place), "o", color=COLOURS[0], markersize=3.5, alpha=0.6)
