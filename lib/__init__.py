@@ -5,8 +5,10 @@ Imports go down only; families of one level never import each other (kept by tes
 level 0   types, checks, kernels_triton    shapes, border checks, pairwise sums on a GPU
           checkpoint, progress, processes  exact resume, progress bars, work spread over cores
 level 1   kernels, nets, plan              pairwise sums, small stacked networks, how a run trains
+          episodes                         rises and falls of a curve, and whether they come with another's
 level 2   data, estimators                 data with their truth; information and divergence in nats
 level 3   bottlenecks, trial               one objective a file: terms(model, x, y, noise) -> Terms; estimators on known tasks
+          curves, stochastic               estimates after lossy compression: of known images, of a network with noise
 level 4   train, plane                     the one loop; the information plane
 level 5   claims, plot, runs, trained      the ledger, figures from tables, parameters and run folders, trained networks
           explore, notebook                views that redraw while a slider moves; their widgets

@@ -159,6 +159,33 @@ def against_published(table: pd.DataFrame, published: pd.DataFrame, *, ax: Axes)
     return ax
 
 
+def against_truth(table: pd.DataFrame, *, ax: Axes) -> Axes:
+    """Draw estimates over the true information, one line a code with bands over the draws, and the diagonal.
+
+    table: columns truth, mi in nats, code, seed.
+    """
+    lines(table, x="truth", y="mi", by="code", ax=ax, ylabel="estimate in nats")
+    ends = [table.truth.min(), table.truth.max()]
+    ax.plot(ends, ends, color=INK, linestyle="--", linewidth=1, label="truth")
+    ax.set(xlabel="true information in nats")
+    ax.legend()
+    return ax
+
+
+def with_compressions(curves: pd.DataFrame, compressions: pd.DataFrame, fall: float, *, ax: Axes) -> Axes:
+    """Draw one network's information by record, its compressions as thick parts of the lines, the loss's steepest fall.
+
+    curves: records by layers, nats, smoothed; compressions: columns layer, start, stop in records; fall: between two records.
+    """
+    for (layer, curve), colour in zip(curves.items(), COLOURS, strict=False):
+        ax.plot(curve.index, curve, color=colour, linewidth=1, label=layer)
+        for part in compressions[compressions.layer == layer].itertuples():
+            ax.plot(curve.loc[part.start : part.stop], color=colour, linewidth=3.5, alpha=0.6)
+    ax.axvline(fall, color=INK, linestyle=":", linewidth=1.2)
+    ax.set(xlabel="record", ylabel="I(X;L) in nats")
+    return ax
+
+
 def verdicts(rows: list[dict], *, ax: Axes) -> Axes:
     """Draw how many claims of each source hold, fail, or cannot be judged at this scale."""
     counts = pd.crosstab(

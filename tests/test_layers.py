@@ -13,9 +13,9 @@ from lib import runs
 ROOT = Path(__file__).parents[1]
 LEVELS = [
     {"types", "checks", "kernels_triton", "progress", "checkpoint", "processes"},
-    {"kernels", "nets", "plan"},
+    {"episodes", "kernels", "nets", "plan"},
     {"data", "estimators"},
-    {"bottlenecks", "trial"},
+    {"bottlenecks", "curves", "stochastic", "trial"},
     {"train", "plane"},
     {"claims", "plot", "runs", "trained", "explore", "notebook"},
 ]

@@ -49,6 +49,19 @@ def mi_wkl(x: Tensor, y: Tensor, *, k: int = 5) -> Tensor:
     return entropy_wkl(x, k=k) + entropy_wkl(y, k=k) - entropy_wkl(torch.cat([x, y], 1), k=k)
 
 
+def mi_wkl_labels(x: Tensor, y: Tensor, *, k: int = 5) -> Tensor:
+    """Return I(X;Y) = H(X) - sum_c p(c) H(X | c) by `entropy_wkl` for class labels; may be negative.
+
+    x: (n, d), y: (n,) integer labels, each class more than k rows -> 0-dim float64, nats. Source: [butakov2024information].
+    """
+    y = checks.labels(y, len(checks.single(x, "x")))
+    classes, counts = y.unique(return_counts=True)
+    if (few := int(counts.min())) <= checks.counted(k, "k"):
+        raise ValueError(f"class {int(classes[counts.argmin()])} has {few} rows, more than k = {k} are needed; drop it")
+    inside = sum(n / len(y) * entropy_wkl(x[y == c], k=k) for c, n in zip(classes, counts.tolist(), strict=True))
+    return entropy_wkl(x, k=k) - inside
+
+
 def weighted(x: Tensor, weights: np.ndarray) -> Tensor:
     """Return the weighted estimate over neighbours 1..k, in columns of spread 1 with their logarithms added back."""
     k = len(weights)
