@@ -33,7 +33,9 @@ class Budget(NamedTuple):
 def curves(
     families: list[str], truths: list[float], *, seeds: list[int], budget: Budget, workers: int | None = None
 ) -> pd.DataFrame:
-    """Return a row (family, code, seed, truth, mi; nats) for each code of every pair; code is parameters, pca or autoencoder.
+    """Return a row (family, code, seed, truth, mi; nats) for each code of every pair: parameters, pca or autoencoder.
+
+    The estimator whitens, as the paper's does; "parameters, scaled" are those it sees with columns of spread 1 instead.
 
     A seed is a draw: its pairs at different truths come from the same normals, so that its curve shows the estimate and
     not the draw. Codes have as many columns as an image has parameters.
@@ -54,7 +56,8 @@ def curve(truths: list[float], budget: Budget, asked: tuple[str, int]) -> list[d
         known = [pair.truth[f"{side}_parameters"] for side in "xy"]
         sides = {"parameters": known} | {name: [code(pair.x), code(pair.y)] for name, code in codes.items()}
         where = {"family": family, "seed": seed, "truth": float(truth)}
-        rows += [where | {"code": name, "mi": mi_wkl(*z, k=budget.k).item()} for name, z in sides.items()]
+        rows += [where | {"code": name, "mi": mi_wkl(*z, k=budget.k, whiten=True).item()} for name, z in sides.items()]
+        rows.append(where | {"code": "parameters, scaled", "mi": mi_wkl(*known, k=budget.k).item()})
     return rows
 
 

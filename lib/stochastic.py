@@ -97,7 +97,8 @@ def meter(train: Rows, test: Rows, seeds: Sequence[int], budget: Budget) -> Call
         CODES[budget.code](x, budget.dim, seed=CODE_APART + seed, steps=budget.code_steps)(rows)
         for x, rows, seed in zip(train.x, test.x, seeds, strict=True)
     ]
-    entropies = [entropy_wkl(code, k=budget.k) for code in codes]
+    entropy = partial(entropy_wkl, k=budget.k, whiten=True)  # as the paper's
+    entropies = [entropy(code) for code in codes]
     known = Rows(train.x[:, : budget.fitted], train.y[:, : budget.fitted])
 
     @torch.no_grad()
@@ -111,9 +112,8 @@ def meter(train: Rows, test: Rows, seeds: Sequence[int], budget: Budget) -> Call
             facts = {"seed": seed, "step": step, "loss": loss[member], "accuracy": right[member]}
             for layer, known_layer, test_layer in zip(LAYERS, fitted, measured, strict=True):
                 t = pca(known_layer[member], budget.dim)(test_layer[member])
-                joint = entropy_wkl(torch.cat([codes[member], t], 1), k=budget.k)
-                mi_xt = entropies[member] + entropy_wkl(t, k=budget.k) - joint
-                mi_ty = mi_wkl_labels(t, test.y[member], k=budget.k)
+                mi_xt = entropies[member] + entropy(t) - entropy(torch.cat([codes[member], t], 1))
+                mi_ty = mi_wkl_labels(t, test.y[member], k=budget.k, whiten=True)
                 rows.append(facts | {"layer": layer, "mi_xt": mi_xt.item(), "mi_ty": mi_ty.item()})
         return rows
 
