@@ -103,6 +103,7 @@ def meter(train: Rows, test: Rows, seeds: Sequence[int], budget: Budget) -> Call
 
     @torch.no_grad()
     def measure(model: StochasticCNN, step: int) -> list[dict]:
+        # The same noise at every record, so that curves move with the network alone.
         generators = [torch.Generator().manual_seed(NOISE_APART + seed) for seed in seeds]
         fitted, measured = (model.eval()(part.x, generators) for part in (known, test))
         loss = F.nll_loss(fitted[-1].transpose(1, 2), known.y, reduction="none").mean(1).tolist()
