@@ -30,9 +30,9 @@ def test_parameters_have_their_information():
 def test_codes_are_fitted_on_images_of_their_own(monkeypatch):
     seen = []
     monkeypatch.setattr(curves, "pca", lambda x, dim: seen.append((x, dim)) or (lambda z: z[:, :2]))
-    curves.fit("gaussian", 0, BUDGET._replace(steps=1))
+    curves.fit("gaussian", 0, BUDGET._replace(steps=1, fitted=400))
     (images, dim), measured = seen[0], gaussian_images(400, mi=0.0, size=8, seed=0).x
-    assert images.shape == (300, 64) and dim == 2
+    assert images.shape == (400, 64) and dim == 2
     assert not (images[:, None] == measured[None]).all(-1).any()
 
 
