@@ -6,8 +6,10 @@ level 0   types, checks, kernels_triton    shapes, border checks, pairwise sums 
           checkpoint, progress, processes  exact resume, progress bars, work spread over cores
 level 1   kernels, nets, plan              pairwise sums, small stacked networks, how a run trains
           swag, correlation                a normal posterior from a training path; coefficients and their intervals
+          episodes                         rises and falls of a curve, and whether they come with another's
 level 2   data, estimators                 data with their truth; information and divergence in nats
 level 3   bottlenecks, trial               one objective a file: terms(model, x, y, noise) -> Terms; estimators on known tasks
+          curves, stochastic               estimates after lossy compression: of known images, of a network with noise
           forecast                         forecasting with missing values: masks, windows, forecasters, their loop
           generalisation                   measures of networks against their generalisation gap
 level 4   train, plane, attacks            the one loop; the information plane; inputs changed to mislead

@@ -126,3 +126,70 @@ class Bottleneck(nn.Module):
         layers = self.features(x)
         code = self.code((layers or [x])[-1])
         return [*layers, code, self.decode(code).softmax(-1)]
+
+
+def relative_noise(x: Tensor, sigma: float, draws: Tensor) -> Tensor:
+    """Return x + sigma x e for standard normal draws e of x's shape: zeros stay exactly zero.
+
+    Source: [butakov2024information].
+    """
+    return x + sigma * x * draws
+
+
+def draw(shape: Sequence[int], generators: Sequence[torch.Generator], x: Tensor) -> Tensor:
+    """Return standard normals, one block a member side by side, (n, c, ...) for each of R -> (n, R c, ...) on x's device."""
+    return torch.cat([torch.randn(shape, generator=g) for g in generators], 1).to(x.device)
+
+
+class StochasticCNN(nn.Module):
+    """R networks of three convolutions and two linear maps, with relative noise on the input of each, also when evaluated.
+
+    A convolution (3 x 3; 8, 16, 32 filters) is followed by max-pooling of 2 and LeakyReLU, and in training preceded by dropout;
+    then 32 units with LeakyReLU, then log-probabilities. Every member draws its weights, dropout and noise from its own
+    generator. Source: [butakov2024information], whose images have a side of 28.
+    """
+
+    FILTERS = (1, 8, 16, 32)
+    UNITS = 32
+
+    def __init__(
+        self, seeds: Sequence[int], *, classes: int = 10, side: int = 28, sigma: float = 1e-3, dropout: float = 0.1
+    ) -> None:
+        super().__init__()
+        generators = [torch.Generator().manual_seed(int(seed)) for seed in seeds]
+        self.members, self.side, self.sigma, self.dropout = len(generators), side, checks.positive(sigma, "sigma"), dropout
+        end = side
+        for _ in self.FILTERS[1:]:
+            end = (end - 2) // 2
+        if end < 1:
+            raise ValueError(f"side is {side}, but three convolutions with pooling want images of at least 22 x 22")
+        # A convolution of all members is one of R groups; its weights are drawn as those of linear maps on 3 x 3 patches.
+        patches = [Linears(9 * a, b, generators, 1.0) for a, b in pairwise(self.FILTERS)]
+        kernels = [p.weight.detach().mT.reshape(-1, p.weight.shape[1] // 9, 3, 3) for p in patches]
+        self.kernels = nn.ParameterList(nn.Parameter(k.contiguous()) for k in kernels)
+        self.offsets = nn.ParameterList(nn.Parameter(torch.zeros(len(k))) for k in kernels)
+        flat = self.FILTERS[-1] * end**2
+        self.linears = nn.ModuleList(
+            [Linears(flat, self.UNITS, generators, 1.0), Linears(self.UNITS, classes, generators, 1.0)]
+        )
+
+    def forward(self, x: Tensor, generators: Sequence[torch.Generator]) -> list[Tensor]:
+        """Return what the five layers say, each (R, n, width), the last as log-probabilities; x: (R, n, side * side)."""
+        members, n, _ = x.shape
+        h, layers = x.transpose(0, 1).reshape(n, members, self.side, self.side), []
+        for kernel, offset in zip(self.kernels, self.offsets, strict=True):
+            h = self.noisy(h, generators, drop=self.training)
+            h = F.leaky_relu(F.max_pool2d(F.conv2d(h, kernel, offset, groups=members), 2))
+            layers.append(h.reshape(n, members, -1).transpose(0, 1))
+        for layer, activation in zip(self.linears, (F.leaky_relu, lambda z: z.log_softmax(-1)), strict=True):
+            mixed = self.noisy(layers[-1].transpose(0, 1).flatten(1), generators).reshape(n, members, -1).transpose(0, 1)
+            layers.append(activation(layer(mixed)))
+        return layers
+
+    def noisy(self, h: Tensor, generators: Sequence[torch.Generator], *, drop: bool = False) -> Tensor:
+        """Add noise to (n, R c, ...), and first zero a share of the entries where `drop` says so."""
+        shape = (len(h), h.shape[1] // self.members, *h.shape[2:])
+        if drop and self.dropout:
+            kept = torch.cat([torch.rand(shape, generator=g) >= self.dropout for g in generators], 1).to(h.device)
+            h = h * kept / (1 - self.dropout)
+        return relative_noise(h, self.sigma, draw(shape, generators, h))

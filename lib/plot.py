@@ -194,6 +194,19 @@ def against_published(table: pd.DataFrame, published: pd.DataFrame, *, ax: Axes)
     return ax
 
 
+def against_truth(table: pd.DataFrame, *, ax: Axes) -> Axes:
+    """Draw estimates over the true information, one line a code with bands over the draws, and the diagonal.
+
+    table: columns truth, mi in nats, code, seed.
+    """
+    lines(table, x="truth", y="mi", by="code", ax=ax, ylabel="estimate in nats")
+    ends = [table.truth.min(), table.truth.max()]
+    ax.plot(ends, ends, color=INK, linestyle="--", linewidth=1, label="truth")
+    ax.set(xlabel="true information in nats")
+    ax.legend()
+    return ax
+
+
 def intervals(table: pd.DataFrame, *, ax: Axes) -> Axes:
     """Draw a value and its interval for every row, from above to below, with a line at zero.
 
@@ -242,6 +255,20 @@ def scatter(table: pd.DataFrame, *, x: str, y: str, by: str, ax: Axes) -> Axes:
     for (name, group), colour, marker in zip(table.groupby(by), COLOURS * 2, MARKERS * 2, strict=False):
         ax.scatter(group[x], group[y], color=colour, marker=marker, s=16, alpha=0.7, linewidths=0, label=f"{by} {name}")
     ax.legend()
+    return ax
+
+
+def with_compressions(curves: pd.DataFrame, compressions: pd.DataFrame, fall: float, *, ax: Axes) -> Axes:
+    """Draw one network's information by record, its compressions as thick parts of the lines, the loss's steepest fall.
+
+    curves: records by layers, nats, smoothed; compressions: columns layer, start, stop in records; fall: between two records.
+    """
+    for (layer, curve), colour in zip(curves.items(), COLOURS, strict=False):
+        ax.plot(curve.index, curve, color=colour, linewidth=1, label=layer)
+        for part in compressions[compressions.layer == layer].itertuples():
+            ax.plot(curve.loc[part.start : part.stop], color=colour, linewidth=3.5, alpha=0.6)
+    ax.axvline(fall, color=INK, linestyle=":", linewidth=1.2)
+    ax.set(xlabel="record", ylabel="I(X;L) in nats")
     return ax
 
 

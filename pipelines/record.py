@@ -40,7 +40,7 @@ def cloned(record: str) -> Path:
 def sources(params: dict) -> set[str]:
     """Return the public data sets and series that a record's parameters name."""
     named = {entry["source"] for entry in params["data"].values()}
-    named |= {trial["parameters"].get("series") for trial in params["trials"].values()}
+    named |= {trial["parameters"].get(name) for trial in params["trials"].values() for name in ("series", "source", "data")}
     return named & set(SOURCES)
 
 

@@ -30,6 +30,13 @@ def test_projection_is_scikit_learns(n, d, dim):
     assert (ours.axes.gather(0, ours.axes.abs().argmax(0, keepdim=True)) > 0).all()
 
 
+def test_axes_are_orthonormal_where_rows_span_fewer():
+    flat = normal(8, 2) @ normal(2, 20, seed=1)  # 2 dimensions, 4 axes asked of few long rows
+    axes = pca(flat, 4).axes
+    torch.testing.assert_close(axes.T @ axes, torch.eye(4, dtype=torch.float64))
+    assert (flat - flat.mean(0) - (flat - flat.mean(0)) @ axes @ axes.T).abs().max() < 1e-9
+
+
 def embedded(z, d, seed):
     """Put a few columns into many by an orthonormal map, and add what is far smaller."""
     q = torch.linalg.qr(normal(d, z.shape[1], seed=seed)).Q

@@ -13,9 +13,9 @@ from lib import runs
 ROOT = Path(__file__).parents[1]
 LEVELS = [
     {"types", "checks", "kernels_triton", "progress", "checkpoint", "processes"},
-    {"kernels", "nets", "plan", "swag", "correlation"},
+    {"kernels", "nets", "plan", "swag", "correlation", "episodes"},
     {"data", "estimators"},
-    {"bottlenecks", "forecast", "trial", "generalisation"},
+    {"bottlenecks", "forecast", "trial", "generalisation", "curves", "stochastic"},
     {"train", "plane", "attacks", "classifiers"},
     {"claims", "plot", "runs", "trained", "explore", "notebook", "activations", "inference"} | {"tradeoff", "gaps", "protocol"},
 ]

@@ -187,3 +187,25 @@ def test_svg_bytes_repeat(tmp_path):
     assert json.loads((tmp_path / "figures.json").read_text()) == [
         {"file": "two.svg", "title": "A title", "caption": "a caption"}
     ]
+
+
+def test_estimates_stand_against_the_diagonal(ax):
+    rows = [
+        {"truth": t, "seed": s, "code": c, "mi": t - k + 0.1 * s}
+        for t in (0.0, 5.0, 10.0)
+        for s in (0, 1)
+        for k, c in enumerate(("none", "pca"))
+    ]
+    plot.against_truth(pd.DataFrame(rows), ax=ax)
+    np.testing.assert_allclose(ax.lines[1].get_ydata(), [-0.95, 4.05, 9.05])
+    truth = next(line for line in ax.lines if line.get_label() == "truth")
+    assert list(truth.get_xdata()) == list(truth.get_ydata()) == [0.0, 10.0]
+
+
+def test_compressions_are_parts_of_their_curves(ax):
+    curves = pd.DataFrame({"conv": [3.0, 2.0, 1.0, 2.0], "dense": [0.0, 1.0, 2.0, 3.0]})
+    parts = pd.DataFrame({"layer": ["conv"], "start": [0], "stop": [2]})
+    plot.with_compressions(curves, parts, 1.5, ax=ax)
+    thick = [line for line in ax.lines if line.get_linewidth() > 3]
+    assert [list(line.get_ydata()) for line in thick] == [[3.0, 2.0, 1.0]]
+    assert ax.lines[-1].get_xdata()[0] == 1.5 and len(ax.lines) == 4

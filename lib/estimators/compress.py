@@ -39,8 +39,21 @@ def pca(x: Tensor, dim: int) -> Projection:
     if checks.counted(dim, "dim") > min(n - 1, d):
         raise ValueError(f"dim is {dim}, but {n} rows of {d} columns span {min(n - 1, d)} axes; give at most that many")
     mean = x.detach().double().mean(0)
-    axes = torch.linalg.svd(x.detach().double() - mean, full_matrices=False).Vh[:dim].T
+    axes = principal(x.detach().double() - mean, dim)
     return Projection(mean, axes * axes.gather(0, axes.abs().argmax(0, keepdim=True)).sign())
+
+
+def principal(z: Tensor, dim: int) -> Tensor:
+    """Return the first right singular vectors of centred rows, (n, d) -> (d, dim).
+
+    Few long rows have a small Gram matrix, whose eigenvectors cost a tenth; directions too weak to stand its squares do not.
+    """
+    if len(z) < z.shape[1]:
+        values, left = torch.linalg.eigh(z @ z.T)
+        if values[-dim] > 1e-6 * values[-1]:
+            axes = z.T @ left[:, -dim:].flip(1)
+            return axes / axes.norm(dim=0)
+    return torch.linalg.svd(z, full_matrices=False).Vh[:dim].T
 
 
 class Autoencoder(nn.Module):
