@@ -1,7 +1,7 @@
 """Estimators on trial: what each says on tasks whose mutual information is known, as rows of a table."""
 
 import warnings
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
 from itertools import product
 from typing import NamedTuple
@@ -73,18 +73,20 @@ def judged(estimators: dict, draws: int, case: Case) -> list[dict]:
 def said(options: dict, x: Tensor, y: Tensor) -> list[tuple[float, str]]:
     """Return an estimator's value, or its reason to have none, for each of the stacked pairs (S, n, dx), (S, n, dy)."""
     name, given = options["estimator"], {k: v for k, v in options.items() if k != "estimator"}
-    if name in BOUNDS:  # all draws train as one program
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", checks.CeilingWarning)  # the truth stands beside the value
-            values = mi_stacked(x, y, bound=name, seeds=list(range(len(x))), budget=Budget(**given))
-        return [(value, "") for value in values.tolist()]
-    estimator, values = partial(MI[name], **given), []
-    for one, other in zip(x, y, strict=True):
-        try:
-            values.append((estimator(one, other).item(), ""))
-        except ValueError as error:
-            values.append((float("nan"), str(error)))
-    return values
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", checks.CeilingWarning)  # the truth stands beside the value
+        if name in BOUNDS:  # all draws train as one program
+            found = mi_stacked(x, y, bound=name, seeds=list(range(len(x))), budget=Budget(**given))
+            return [(value, "") for value in found.tolist()]
+        return [answer(partial(MI[name], **given), *pair) for pair in zip(x, y, strict=True)]
+
+
+def answer(estimator: Callable[..., Tensor], x: Tensor, y: Tensor) -> tuple[float, str]:
+    """Return an estimator's value, or its reason to have none."""
+    try:
+        return estimator(x, y).item(), ""
+    except ValueError as error:
+        return float("nan"), str(error)
 
 
 def errors(table: pd.DataFrame) -> pd.DataFrame:

@@ -238,11 +238,15 @@ def test_saturated_bounds_and_entropies_warn_once_and_sweeps_do_not():
             bound(t, width=0.01)
     with pytest.warns(checks.CeilingWarning, match="the plug-in entropy is 4.159"):
         binning.entropy(t.long())
+    for estimate in (binning.mi_binning, binning.mi_miller_madow):
+        with pytest.warns(checks.CeilingWarning, match="the binned information is 4"):
+            estimate(t, t.flip(0), bins=64)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert kde.upper(t, width=0.01) == kde.lower(t, width=0.01) == pytest.approx(math.log(64))
         assert binning.plug_in(t.long()).item() == pytest.approx(math.log(64))
         kde.mi_upper(t, width=1.0), kde.mi_upper(t[:1], width=1.0), binning.entropy(t.long() // 2)
+        binning.mi_binning(t, t, bins=20)
 
 
 @pytest.mark.parametrize(

@@ -180,11 +180,12 @@ def mi_binning(x: Tensor, y: Tensor, *, bins: int = 20) -> Tensor:
 
     x: (n, dx), y: (n, dy), paired; 0 where one of them is constant. For independent scalars it is biased up by about
     (bins - 1)^2 / 2n, less where cells stay empty; with several columns nearly every row is a cell of its own, and it says
-    little.
+    little: it warns near log n.
     Source: [paninski2003estimation].
     """
     checks.paired(x, y), checks.single(x, "x")
-    return mi_codes(equal_bins(x, bins), equal_bins(y, bins))
+    value = mi_codes(equal_bins(x, bins), equal_bins(y, bins))
+    return checks.ceiling(value, math.log(len(x)), "the binned information")
 
 
 def mi_miller_madow(x: Tensor, y: Tensor, *, bins: int = 20) -> Tensor:
@@ -195,7 +196,8 @@ def mi_miller_madow(x: Tensor, y: Tensor, *, bins: int = 20) -> Tensor:
     """
     checks.paired(x, y), checks.single(x, "x")
     a, b = equal_bins(x, bins), equal_bins(y, bins)
-    return entropy_miller_madow(a) + entropy_miller_madow(b) - entropy_miller_madow(torch.cat([a, b], 1))
+    value = entropy_miller_madow(a) + entropy_miller_madow(b) - entropy_miller_madow(torch.cat([a, b], 1))
+    return checks.ceiling(value, math.log(len(x)), "the binned information")
 
 
 def equal_bins(x: Tensor, bins: int) -> Tensor:
