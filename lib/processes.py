@@ -22,13 +22,14 @@ def die_with_parent() -> None:
 
 
 def each(function: Callable, items: Iterable, *, workers: int | None = None) -> Iterator:
-    """Yield function(item) in the order of the items, computed by worker processes; workers=None takes one a free core.
+    """Yield function(item) in the order of the items, computed by worker processes; workers=None takes HOURGLASS_WORKERS of
+    them, or where that is not set one a free core.
 
     The function must be importable, as workers start afresh; what it returns must not depend on who computes it. With one
     worker everything is computed in this process. An exception of the function is raised here.
     """
     items = list(items)
-    workers = min(len(items), workers or len(os.sched_getaffinity(0)))
+    workers = min(len(items), workers or int(os.environ.get("HOURGLASS_WORKERS", "0")) or len(os.sched_getaffinity(0)))
     if workers < 2:
         yield from map(function, items)
         return

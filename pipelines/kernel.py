@@ -8,7 +8,7 @@ import os
 import sys
 from pathlib import Path
 
-from pipelines.stage_environment import set_environment
+from pipelines.stage_environment import compute_alone, set_environment
 
 set_environment()
 
@@ -58,5 +58,6 @@ def execute(notebook: nbformat.NotebookNode, values: dict, path: Path) -> nbform
 
 
 if __name__ == "__main__":
+    compute_alone()  # a notebook's own parameters are small
     file = Path(sys.argv[1])
     execute(nbformat.read(file, as_version=4), {}, file)

@@ -77,18 +77,16 @@ def test_conditional_qmi_gradients_by_finite_differences(monkeypatch):
 
 
 PEAK = """
-import resource, torch
+import torch
 from lib import kernels
 from lib.estimators.conditional import cs_qmi_conditional
+from tests.memory import growth
 torch.set_num_threads(1)
-peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 def step(n):
     inputs = [torch.randn(n, 4).requires_grad_() for _ in range(3)]
     cs_qmi_conditional(*inputs).backward()
 step(250)  # libraries warm up
-before = peak()
-step(1000)
-print(peak() - before)
+print(growth(lambda: step(1000)))
 """
 
 

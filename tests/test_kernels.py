@@ -180,17 +180,15 @@ def test_median_distance_refuses_what_gives_no_width(x):
 
 
 PEAK = """
-import json, resource, sys, torch
+import json, sys, torch
 from lib.kernels import log_row_sums, row_sums
+from tests.memory import growth
 torch.set_num_threads(1)
-peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 def step(n):
     u, v = torch.randn(n, 8).requires_grad_(), torch.randn(n, 8)
     (row_sums(u).log().sum() + log_row_sums(u, v[:2048]).sum()).backward()
 step(700)  # libraries warm up
-before = peak()
-step(int(sys.argv[1]))
-print(json.dumps(peak() - before))
+print(json.dumps(growth(lambda: step(int(sys.argv[1])))))
 """
 
 

@@ -129,16 +129,14 @@ def test_large_samples_are_one_sample(f):
 
 
 PEAK = """
-import resource, torch
+import torch
 from lib.estimators.large import cs_qmi_blocks, cs_qmi_fourier
+from tests.memory import growth
 torch.set_num_threads(1)
-peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 x, y = torch.randn(200_000, 2), torch.randn(200_000, 2)
 work = lambda n: (cs_qmi_blocks(x[:n], y[:n], seed=0), cs_qmi_fourier(x[:n], y[:n], frequencies=64, seed=0))
 work(4096)  # libraries warm up
-before = peak()
-work(200_000)
-print(peak() - before)
+print(growth(lambda: work(200_000)))
 """
 
 

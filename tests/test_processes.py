@@ -31,6 +31,12 @@ def test_two_workers_are_two_other_processes():
     assert set(each(who, range(2), workers=1)) == {os.getpid()}
 
 
+def test_the_environment_may_say_how_many_workers_there_are(monkeypatch):
+    monkeypatch.setenv("HOURGLASS_WORKERS", "1")
+    assert set(each(who, range(2))) == {os.getpid()}
+    assert len(set(each(who, range(6), workers=2)) - {os.getpid()}) == 2
+
+
 @pytest.mark.parametrize("workers", [1, 2])
 def test_an_error_of_the_function_is_an_error_here(workers):
     with pytest.raises(TypeError, match="cannot be interpreted as an integer"):
