@@ -187,7 +187,7 @@ def test_shrinkage_must_lie_between_zero_and_one(shrinkage, pair):
         (lambda t: binning.entropy(torch.zeros(3, 1, device="meta").long()), "codes must hold integers"),
         (lambda t: binning.mi_codes(t, t.long()), "codes_x must hold integers"),
         (lambda t: binning.mi_codes(t.long(), t), "codes_y must hold integers"),
-        (lambda t: binning.mi_codes(t.long(), t[:9].long()), "codes must pair row by row, got 300 and 9 rows"),
+        (lambda t: binning.mi_codes(t.long(), t[:9].long()), r"codes must pair row by row, got \(300, 2\) and \(9, 2\)"),
     ],
 )
 def test_bins_say_what_is_wrong(bad, message, pair):

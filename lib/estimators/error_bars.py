@@ -13,10 +13,10 @@ import torch
 from torch import Tensor
 
 from lib import checks
-from lib.estimators.entropy import mi_kl
+from lib.estimators.entropy import mi_kl, mi_wkl, mi_wkl_labels
 from lib.estimators.knn import mi_ksg, mi_ksg2, mi_mixed, mi_ross
 
-BY_NEIGHBOURS = {mi_kl, mi_ksg, mi_ksg2, mi_mixed, mi_ross}
+BY_NEIGHBOURS = (mi_kl, mi_ksg, mi_ksg2, mi_mixed, mi_ross, mi_wkl, mi_wkl_labels)
 QUANTILE = 1.959964  # of the standard normal at 97.5 %
 
 
