@@ -21,7 +21,10 @@ $(READY):
 repro: $(READY)  ## data -> training -> information plane -> studies -> report (SCALE=smoke|embedded|paper)
 	@$(PY) -m pipelines.repro --scale $(SCALE)
 
-test: lint unit pipeline nbval  ## everything that CI checks
+# Stages at smoke scale keep one core busy, so unit tests run beside them.
+test: lint  ## everything that CI checks: lint, unit, pipeline, nbval
+	@$(MAKE) --no-print-directory -j2 -O unit pipeline
+	@$(MAKE) --no-print-directory nbval
 
 lint: $(READY)
 	ruff check .
@@ -35,7 +38,7 @@ pipeline: $(READY)
 	$(PY) -m pytest tests/pipeline
 
 nbval: $(READY)
-	$(PY) -m pytest --nbval --nbval-current-env -p tests.nbval_scratch notebooks
+	$(PY) -m pytest --nbval --nbval-current-env -p tests.nbval_scratch -n 2 --dist loadfile notebooks
 
 lab: $(READY)  ## open JupyterLab on start_here, with its token
 	@$(PY) -m jupyterlab --config=pipelines/jupyter_config.py notebooks/start_here.ipynb
