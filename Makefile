@@ -21,10 +21,7 @@ $(READY):
 repro: $(READY)  ## data -> training -> information plane -> studies -> report (SCALE=smoke|embedded|paper)
 	@$(PY) -m pipelines.repro --scale $(SCALE)
 
-# Stages at smoke scale keep one core busy, so unit tests run beside them.
-test: lint  ## everything that CI checks: lint, unit, pipeline, nbval
-	@$(MAKE) --no-print-directory -j2 -O unit pipeline
-	@$(MAKE) --no-print-directory nbval
+test: lint unit pipeline nbval  ## everything that CI checks
 
 lint: $(READY)
 	ruff check .
