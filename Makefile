@@ -17,7 +17,7 @@ setup: $(READY)  ## create or re-use the environment and install the lock into i
 $(READY):
 	@sh pipelines/setup_env.sh "$(ENV)" "$(UV_VERSION)" "$@"
 
-# No shell stands between make and Python here, so that killing make ends the run (pipelines/orphan.py).
+# No shell stands between make and Python here, so that killing make ends the run (lib/processes.py).
 repro: $(READY)  ## data -> training -> information plane -> studies -> report (SCALE=smoke|embedded|paper)
 	@$(PY) -m pipelines.repro --scale $(SCALE)
 
@@ -27,14 +27,15 @@ lint: $(READY)
 	ruff check .
 	ruff format --check .
 
+# Two workers fill two cores; more threads than cores make small networks many times slower.
 unit: $(READY)
-	$(PY) -m pytest tests -n 2 --dist loadfile --ignore tests/pipeline
+	OMP_NUM_THREADS=1 $(PY) -m pytest tests -n 2 --dist loadfile --ignore tests/pipeline
 
 pipeline: $(READY)
 	$(PY) -m pytest tests/pipeline
 
 nbval: $(READY)
-	$(PY) -m pytest --nbval --nbval-current-env -p tests.nbval_scratch notebooks
+	$(PY) -m pytest --nbval --nbval-current-env -p tests.nbval_scratch -n 2 --dist loadfile notebooks
 
 lab: $(READY)  ## open JupyterLab on start_here, with its token
 	@$(PY) -m jupyterlab --config=pipelines/jupyter_config.py notebooks/start_here.ipynb

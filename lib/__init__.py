@@ -2,11 +2,20 @@
 
 Imports go down only; families of one level never import each other (kept by tests/test_layers.py).
 
-level 0   types, checks, kernels           shapes, border checks, pairwise sums
-          checkpoint, progress             exact resume, progress bars
-level 1   data, estimators                 data with their truth; information and divergence in nats
-          nets, plan                       small stacked networks, how a run trains
-level 2   bottlenecks                      one objective a file: terms(model, x, y, noise) -> Terms
-level 3   train, plane                     the one loop; the information plane
-level 4   claims, plot, runs, trained      the ledger, figures from tables, parameters and run folders, trained networks
+level 0   types, checks, kernels_triton    shapes, border checks, pairwise sums on a GPU
+          checkpoint, progress, processes  exact resume, progress bars, work spread over cores
+level 1   kernels, nets, plan              pairwise sums, small stacked networks, how a run trains
+          swag, correlation                a normal posterior from a training path; coefficients and their intervals
+          episodes                         rises and falls of a curve, and whether they come with another's
+level 2   data, estimators                 data with their truth; information and divergence in nats
+level 3   bottlenecks, trial               one objective a file: terms(model, x, y, noise) -> Terms; estimators on known tasks
+          curves, stochastic               estimates after lossy compression: of known images, of a network with noise
+          forecast                         forecasting with missing values: masks, windows, forecasters, their loop
+          generalisation                   measures of networks against their generalisation gap
+level 4   train, plane, attacks            the one loop; the information plane; inputs changed to mislead
+          classifiers                      a grid of small stochastic classifiers, trained and measured
+level 5   claims, plot, runs, trained      the ledger, figures from tables, parameters and run folders, trained networks
+          tradeoff, gaps, protocol         methods on one axis; the gap of many networks; what selection does to a number
+          explore, notebook                views that redraw while a slider moves; their widgets
+          activations, inference           networks of many activations over time; intervals and rules from one value a seed
 """

@@ -1,34 +1,67 @@
 """Border checks: each names the value that came, what was wanted and what to do."""
 
 import math
+import warnings
 
 import torch
 from torch import Tensor
+
+
+class CeilingWarning(UserWarning):
+    """An estimate that lies at the largest value its estimator can give."""
 
 
 def matrix(x: Tensor, name: str) -> Tensor:
     """Refuse anything but a finite floating tensor (..., n, d) with n, d >= 1."""
     if not isinstance(x, Tensor):
         raise ValueError(f"{name} must be a torch tensor, got {type(x).__name__}; convert it with torch.as_tensor")
+    if x.is_meta:
+        raise ValueError(f"{name} is on the meta device, which holds no values; make it on a real device")
     if x.ndim < 2:
         raise ValueError(f"{name} must have shape (n, d), got {tuple(x.shape)}; for a scalar variable pass {name}[:, None]")
     if not x.is_floating_point():
         raise ValueError(f"{name} must hold floating-point numbers, got {x.dtype}; convert it with {name}.float()")
     if 0 in x.shape:
         raise ValueError(f"{name} must have at least one row and one column, got shape {tuple(x.shape)}")
-    if not torch.isfinite(x).all():
+    # One NaN or infinity makes the sum one too; the sum is ten times cheaper, and may overflow where all is well.
+    if not x.detach().sum().isfinite() and not torch.isfinite(x).all():
         raise ValueError(f"{name} holds {int((~torch.isfinite(x)).sum())} NaN or infinite values; drop or impute those rows")
     return x
 
 
 def paired(x: Tensor, y: Tensor, *, least: int = 2) -> tuple[Tensor, Tensor]:
     """Refuse two matrices that do not pair row by row, or that have fewer than `least` rows."""
+    together(x, y)
     matrix(x, "x"), matrix(y, "y")
     if x.shape[:-1] != y.shape[:-1]:
         raise ValueError(f"x and y must pair row by row, got {tuple(x.shape)} and {tuple(y.shape)}; give both the same rows")
-    if x.device != y.device:
-        raise ValueError(f"x is on {x.device} and y on {y.device}; move one with .to()")
     return enough(x, "x", least), y
+
+
+def comparable(x: Tensor, y: Tensor, *, least: int = 1, names: tuple[str, str] = ("x", "y")) -> tuple[Tensor, Tensor]:
+    """Refuse two samples, not paired, that do not live in one space, or that have fewer than `least` rows."""
+    together(x, y, names)
+    matrix(x, names[0]), matrix(y, names[1])
+    if x.shape[-1] != y.shape[-1]:
+        raise ValueError(
+            f"{names[0]} has {x.shape[-1]} columns and {names[1]} {y.shape[-1]}; both samples must live in one space"
+        )
+    if x.dtype != y.dtype:
+        raise ValueError(f"{names[0]} is {x.dtype} and {names[1]} {y.dtype}; convert one with .to()")
+    return enough(x, names[0], least), enough(y, names[1], least)
+
+
+def together(x: Tensor, y: Tensor, names: tuple[str, str] = ("x", "y")) -> None:
+    """Refuse tensors on two devices."""
+    if isinstance(x, Tensor) and isinstance(y, Tensor) and x.device != y.device:
+        raise ValueError(f"{names[0]} is on {x.device} and {names[1]} on {y.device}; move one with .to()")
+
+
+def single(x: Tensor, name: str) -> Tensor:
+    """Refuse anything but one finite sample (n, d), where stacked members have no meaning."""
+    if matrix(x, name).ndim != 2:
+        raise ValueError(f"{name} must be one sample (n, d), got {tuple(x.shape)}; call once for each member")
+    return x
 
 
 def enough(x: Tensor, name: str, least: int) -> Tensor:
@@ -36,6 +69,17 @@ def enough(x: Tensor, name: str, least: int) -> Tensor:
     if x.shape[-2] < least:
         raise ValueError(f"{name} has {x.shape[-2]} rows, at least {least} are needed; give more samples")
     return x
+
+
+def codes(c: Tensor, name: str) -> Tensor:
+    """Refuse anything but integer rows (..., n, d) with n, d >= 1."""
+    if not isinstance(c, Tensor) or c.is_floating_point() or c.is_complex() or c.is_meta:
+        raise ValueError(f"{name} must hold integers, got {getattr(c, 'dtype', type(c).__name__)}; bin the values first")
+    if c.ndim < 2 or 0 in c.shape:
+        raise ValueError(
+            f"{name} must have shape (n, d) with n, d >= 1, got {tuple(c.shape)}; for one column pass {name}[:, None]"
+        )
+    return c
 
 
 def labels(y: Tensor, n: int) -> Tensor:
@@ -68,3 +112,15 @@ def known(name: str, table: dict, what: str) -> object:
     if name not in table:
         raise ValueError(f"unknown {what} {name!r}; known: {', '.join(sorted(table))}")
     return table[name]
+
+
+def ceiling(value: Tensor, most: float, what: str) -> Tensor:
+    """Return value (...), and warn where it lies within 5 % of `most`, the largest that the estimator can give, or above it."""
+    if most > 0 and (high := value.detach().max().item()) >= 0.95 * most:
+        warnings.warn(
+            f"{what} is {high:.3f} nats and can be at most {most:.3f}: the estimator is saturated and the truth may be larger; "
+            "give more samples or a coarser scale",
+            CeilingWarning,
+            stacklevel=3,
+        )
+    return value

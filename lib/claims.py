@@ -46,6 +46,12 @@ def below(bar: float, what: str, *, share: float = 0.8) -> Rule:
     return Rule(f"{what} < {bar:g} in at least {share:.0%} of the seeds", lambda v: sum(x < bar for x in v) >= share * len(v))
 
 
+def between(low: float, high: float, what: str, *, share: float = 0.8) -> Rule:
+    """Hold if the value lies strictly between two bars in at least this share of the seeds."""
+    says = f"{low:g} < {what} < {high:g} in at least {share:.0%} of the seeds"
+    return Rule(says, lambda v: sum(low < x < high for x in v) >= share * len(v))
+
+
 def close(truth: float, tolerance: float, what: str) -> Rule:
     """Hold if the mean over the seeds lies within the tolerance of the truth."""
     return Rule(f"mean of {what} within {tolerance:g} of {truth:g}", lambda v: abs(statistics.fmean(v) - truth) <= tolerance)

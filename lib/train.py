@@ -149,10 +149,10 @@ def predict(model: Bottleneck, terms: Objective, part: Rows, members: Members) -
 
 
 @torch.no_grad()
-def score(model: Bottleneck, terms: Objective, part: Rows, members: Members, *, block: int = 256) -> Tensor:
+def score(model: Bottleneck, terms: Objective, part: Rows, members: Members, *, block: int = 64) -> Tensor:
     """Return the miss of the prediction (R,), mean squared error or cross-entropy, whatever the objective's own fit is.
 
-    Rows go in blocks, since an objective compares all pairs of the rows it is given, and predictions need none.
+    Rows go in small blocks, since an objective compares all pairs of the rows it is given, and predictions need none.
     """
     x, y, noise = repeated(model, part, members)
     blocks = zip(*(z.tensor_split(math.ceil(x.shape[1] / block), 1) for z in (x, y, noise)), strict=True)

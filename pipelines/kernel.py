@@ -8,7 +8,7 @@ import os
 import sys
 from pathlib import Path
 
-from pipelines.stage_environment import set_environment
+from pipelines.stage_environment import compute_alone, set_environment
 
 set_environment()
 
@@ -33,6 +33,11 @@ class NativeKernel(AsyncKernelManager):
     def _kernel_spec_manager_default(self) -> NativeSpecs:
         return NativeSpecs(parent=self)
 
+    async def _async_interrupt_kernel(self) -> None:
+        """Interrupt, but not on the way to a shutdown, where an idle kernel would report an error."""
+        if not self.shutting_down:
+            await super()._async_interrupt_kernel()
+
 
 def execute(notebook: nbformat.NotebookNode, values: dict, path: Path) -> nbformat.NotebookNode:
     """Run a notebook with parameter values in the current folder, saving it at `path` as it goes.
@@ -53,5 +58,6 @@ def execute(notebook: nbformat.NotebookNode, values: dict, path: Path) -> nbform
 
 
 if __name__ == "__main__":
+    compute_alone()  # a notebook's own parameters are small
     file = Path(sys.argv[1])
     execute(nbformat.read(file, as_version=4), {}, file)

@@ -1,7 +1,8 @@
 """Print the claims table of the last run, and where its report is.
 
 python -m pipelines.ledger            also names verdicts that differ from the expected ones
-python -m pipelines.ledger --accept   stores the last run's verdicts as the expected ones of its scale, and README's figures
+python -m pipelines.ledger --accept   stores the last run's verdicts as the expected ones of its scale; of an embedded run also
+                                      reports/verdicts.md and README's figures
 """
 
 import shutil
@@ -11,8 +12,7 @@ from pathlib import Path
 from lib import claims, runs
 
 CLAIMS, EXPECTED, REPORT = Path("reports/claims.json"), Path("reports/expected.json"), Path("reports/index.html")
-
-
+VERDICTS = Path("reports/verdicts.md")
 FIGURES = Path("reports/figures")
 SHOWN = [
     Path("reports/studies/cs_ib_regression/figures/capacity.svg"),
@@ -39,9 +39,22 @@ def accept() -> None:
         expected[scale] = {row["id"]: row["verdict"] for row in rows if row["scale"] == scale}
     runs.write_json(EXPECTED, expected)
     if "embedded" in {row["scale"] for row in rows}:
+        VERDICTS.write_text(page(rows))
         for figure in SHOWN:
             FIGURES.mkdir(exist_ok=True)
             shutil.copy(figure, FIGURES / figure.name)
+
+
+def page(rows: list[dict]) -> str:
+    """Return every claim with its verdict as Markdown, a section for each work that made claims."""
+    lines = ["# Verdicts", "", "What `make repro` finds at the embedded scale; values, spreads and rules: `make claims`."]
+    for source in dict.fromkeys(row["source"] for row in rows):
+        lines += ["", f"## {source}", "", "| claim | says | data | verdict |", "|---|---|---|---|"]
+        mine = [row for row in rows if row["source"] == source]
+        lines += [
+            f"| `{row['id']}` | {row['says'].replace('|', '&#124;')} | {row['data']} | {row['verdict']} |" for row in mine
+        ]
+    return "\n".join(lines) + "\n"
 
 
 def show() -> None:

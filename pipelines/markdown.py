@@ -9,6 +9,7 @@ from markupsafe import Markup
 
 CODE = r"(?P<code>```.*?```|`[^`\n]+`)"
 TEX = re.compile(rf"{CODE}|\$\$(?P<block>.+?)\$\$|(?<![\\$\w])\$(?P<inline>[^$\n]+?)\$", re.S)
+NAMED_FUNCTION = re.compile(r"(<mi>[a-z]{2,}</mi>)(?=<m(?!o))")  # log n, not logn
 TABLE = {"table", "thead", "tbody", "tr", "th", "td"}
 render = mistune.create_markdown(escape=True, plugins=["table", "strikethrough", "url"])
 
@@ -18,7 +19,7 @@ def mathml(tex: str, display: str) -> str:
     made = convert(tex, display=display)
     if "\\" in (raw := re.sub(r"<[^>]*>", "", made)):
         raise ValueError(f"the formula {tex!r} holds a command that cannot be shown: {raw!r}; write it in plainer TeX")
-    return made
+    return NAMED_FUNCTION.sub(r'\1<mspace width="0.17em"/>', made)
 
 
 def html(text: str) -> Markup:

@@ -84,7 +84,8 @@ def merged(outputs: list, count: int) -> list:
             continue
         output = nbformat.from_dict(output)
         if "data" in output:
-            output.data.pop("application/vnd.jupyter.widget-view+json", None)
+            if "application/vnd.jupyter.widget-view+json" in output.data:
+                output.data = nbformat.from_dict({"text/plain": "a widget: run the notebook to use it"})
             output.metadata = nbformat.from_dict({})
         if output.output_type == "execute_result":
             output.execution_count = count

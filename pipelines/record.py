@@ -1,9 +1,10 @@
 """Run one study on the data and budget of its paper, and keep what it found with what it was found by.
 
-python -m pipelines.record STUDY
+python -m pipelines.record RECORD
 
-pipelines/records/STUDY.yaml stands in for params.yaml. The commit is cloned, run from data to report, and the study's claims
-are written to reports/recorded/STUDY.json, which is committed: evidence that a small machine cannot compute anew in minutes.
+A record is named after its study, as STUDY or, for several data sets, STUDY-DATA. pipelines/records/RECORD.yaml stands in for
+params.yaml; sections that it leaves out are empty. The commit is cloned, run from data to the study, and the study's claims are
+written to reports/recorded/RECORD.json, which is committed: evidence that a small machine cannot compute anew in minutes.
 """
 
 import argparse
@@ -15,42 +16,54 @@ from pathlib import Path
 
 from lib import runs
 from lib.data.sources import SOURCES
+from lib.processes import die_with_parent
 from pipelines import provenance, workspace
-from pipelines.orphan import die_with_parent
 
 RECORDS, RECORDED = Path(__file__).with_name("records"), Path("reports/recorded")
 
 
-def cloned(study: str) -> Path:
-    """Clone the commit into build/record/STUDY and give it the record's parameters."""
+def cloned(record: str) -> Path:
+    """Clone the commit into build/record/RECORD and give it the record's parameters."""
     if provenance.git("status", "--porcelain", "--untracked-files=no"):
         raise ValueError("there are uncommitted changes; commit first, so that the evidence names the code it comes from")
-    copy = Path("build/record") / study
+    copy = Path("build/record") / record
     shutil.rmtree(copy, ignore_errors=True)
     subprocess.run(["git", "clone", "--quiet", ".", str(copy)], check=True)
-    shutil.copy(RECORDS / f"{study}.yaml", copy / "params.yaml")
+    given = RECORDS / f"{record}.yaml"
+    empty = runs.read_yaml(copy / "params.yaml").keys() - runs.read_yaml(given).keys()
+    (copy / "params.yaml").write_text(given.read_text() + "".join(f"\n{section}: {{}}\n" for section in sorted(empty)))
     (copy / "pipelines/scales/paper.yaml").write_text("# A record's own parameters are complete.\n")
     (copy / "dvc.lock").unlink(missing_ok=True)
     return copy
 
 
-def evidence(study: str, copy: Path) -> dict:
-    """Return the study's claims with commit, lock, data hashes and machine."""
-    params = runs.parameters(copy)
-    sources = {entry["source"] for entry in params["data"].values()}
-    hashes = {f"{s}/{file}": digest for s in sorted(sources & set(SOURCES)) for file, digest in SOURCES[s].files.items()}
+def sources(params: dict) -> set[str]:
+    """Return the public data sets and series that a record's parameters name."""
+    named = {entry["source"] for entry in params["data"].values()}
+    named |= {trial["parameters"].get(name) for trial in params["trials"].values() for name in ("series", "source", "data")}
+    return named & set(SOURCES)
+
+
+def evidence(record: str, copy: Path) -> dict:
+    """Return the claims of the record's study with commit, lock, data hashes and machine."""
+    study, params = study_of(record), runs.parameters(copy)
     return {
         "study": study,
-        "data": ", ".join(params["data"]),
+        "data": ", ".join([*params["data"], *params["trials"]]),
         "scale": params["scale"],
         "seeds": params["seeds"],
-        "command": f"make record STUDY={study}",
+        "command": f"make record STUDY={record}",
         "commit": provenance.git("-C", str(copy), "rev-parse", "HEAD"),
         "lock": hashlib.sha256(Path("requirements.lock").read_bytes()).hexdigest(),
-        "hashes": hashes,
+        "hashes": {f"{s}/{file}": digest for s in sorted(sources(params)) for file, digest in SOURCES[s].files.items()},
         "machine": provenance.machine(),
         "claims": runs.read_json(copy / "reports/studies" / study / "claims.json"),
     }
+
+
+def study_of(record: str) -> str:
+    """Return the study that a record runs."""
+    return record.partition("-")[0]
 
 
 def main() -> int:
@@ -58,21 +71,21 @@ def main() -> int:
     die_with_parent()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     known = sorted(path.stem for path in RECORDS.glob("*.yaml"))
-    parser.add_argument("study", help=", ".join(known))
-    study = parser.parse_args().study
-    if study not in known:
-        print(f"no record is defined for {study!r}; known: {', '.join(known)} (pipelines/records)", file=sys.stderr)
+    parser.add_argument("record", help=", ".join(known))
+    record = parser.parse_args().record
+    if record not in known:
+        print(f"no record is defined for {record!r}; known: {', '.join(known)} (pipelines/records)", file=sys.stderr)
         return 1
     try:
-        copy = cloned(study)
+        copy = cloned(record)
     except ValueError as error:
         print(error, file=sys.stderr)
         return 1
-    if status := workspace.run(copy, "pipelines.repro").returncode:
+    if status := workspace.run(copy, "pipelines.repro", "--only", f"study@{study_of(record)}").returncode:
         return status
     RECORDED.mkdir(parents=True, exist_ok=True)
-    runs.write_json(RECORDED / f"{study}.json", evidence(study, copy))
-    print(f"recorded in {RECORDED / study}.json; commit it")
+    runs.write_json(RECORDED / f"{record}.json", evidence(record, copy))
+    print(f"recorded in {RECORDED / record}.json; commit it")
     return 0
 
 

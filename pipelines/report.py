@@ -15,8 +15,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from lib import claims, runs
+from lib.processes import die_with_parent
 from pipelines.markdown import html, table
-from pipelines.orphan import die_with_parent
 
 REPORTS, TEMPLATES = Path("reports"), Path(__file__).with_name("templates")
 PACKAGES = ("torch", "numpy", "scipy", "scikit-learn", "pandas", "matplotlib", "dvc", "papermill")
@@ -61,7 +61,7 @@ def told(path: Path) -> list[dict]:
                 cells.append({"kind": "text", "text": output.text})
             elif "text/html" in data:
                 cells.append({"kind": "table", "html": table(data["text/html"])})
-            elif "image/png" not in data and "text/plain" in data:
+            elif "text/plain" in data and not any(kind.startswith("image/") for kind in data):
                 cells.append({"kind": "text", "text": data["text/plain"]})
     return cells
 
@@ -113,7 +113,8 @@ def build() -> None:
     rows = claims.check([row for s in studies for row in s["claims"]], "the report")
     cards = {path.parent.name: html(path.read_text()) for path in sorted(Path("data/raw").glob("*/card.md"))}
     facts = {"scale": params["scale"], "seeds": params["seeds"], "params": params, "studies": studies, "rows": rows}
-    facts |= {"recorded": recorded(), "facts": environment_facts(), "summary": figures(REPORTS / "summary"), "cards": cards}
+    facts |= {"recorded": recorded(), "facts": environment_facts(), "cards": cards}
+    facts |= {"summary": figures(REPORTS / "summary"), "explored": figures(REPORTS / "explore")}
     partial, pages = Path("build/partial/report"), templates()
     shutil.rmtree(partial, ignore_errors=True)
     (partial / "pages").mkdir(parents=True)

@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from lib.processes import die_with_parent
 from pipelines import doctor, ledger, provenance
-from pipelines.orphan import die_with_parent
 from pipelines.stage_environment import set_environment
 
 LOCK = Path("build/repro.lock")
@@ -84,7 +84,8 @@ def main() -> int:
             )
             return status
         provenance.stamp(seconds=time.monotonic() - start)
-        ledger.show()
+        if args.only in (None, "report"):
+            ledger.show()
     return 0
 
 

@@ -16,8 +16,8 @@ import sys
 import time
 from pathlib import Path
 
-from pipelines.orphan import die_with_parent
-from pipelines.stage_environment import set_environment
+from lib.processes import die_with_parent
+from pipelines.stage_environment import compute_alone, set_environment
 
 set_environment()  # before anything imports numpy or nbformat
 
@@ -75,6 +75,8 @@ def run(args: argparse.Namespace) -> None:
         raise StageError(f"no notebook {source}; known: {sorted(p.stem for p in source.parent.rglob('*.ipynb'))}")
     notebook = nbformat.read(source, as_version=4)
     values = chosen(notebook, args)
+    if runs.parameters()["scale"] == "smoke":
+        compute_alone()
     watched = [source, *map(Path, CODE), *map(Path, args.paths.values())]
     before, partial = digest(watched), Path(values["out"])
     shutil.rmtree(partial, ignore_errors=True)

@@ -24,3 +24,8 @@ def set_environment() -> None:
         os.environ.setdefault(name, THREADS)
     # jsonschema's optional grammar for IRIs takes 2 s to import and checks nothing that notebooks hold.
     sys.modules.setdefault("rfc3987_syntax", None)
+
+
+def compute_alone() -> None:
+    """Let this process and its kernels start no workers: at smoke scale starting them takes longer than the work."""
+    os.environ.setdefault("HOURGLASS_WORKERS", "1")

@@ -6,7 +6,7 @@ Saving a notebook with new outputs in JupyterLab therefore reruns nothing.
 import shutil
 from pathlib import Path
 
-from pipelines.orphan import die_with_parent
+from lib.processes import die_with_parent
 from pipelines.stage_environment import set_environment
 
 set_environment()

@@ -10,9 +10,9 @@ import nbformat
 import pytest
 
 from pipelines import workspace
-from pipelines.stage_environment import set_environment
+from pipelines.stage_environment import compute_alone, set_environment
 
-set_environment()
+set_environment(), compute_alone()
 
 from nbval import plugin  # noqa: E402
 

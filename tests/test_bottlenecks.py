@@ -43,7 +43,7 @@ def test_forgets_the_order_of_rows(name, model, rows):
     torch.testing.assert_close(first[:2], second[:2])
 
 
-@pytest.mark.parametrize("name", sorted(set(BOTTLENECKS) - {"plain", "hsic"}))
+@pytest.mark.parametrize("name", sorted(set(BOTTLENECKS) - {"plain", "hsic", "weight_decay"}))
 def test_a_code_that_ignores_its_input_costs_nothing(name, model, rows):
     with torch.no_grad():
         for head in (model.mean_head, model.logvar_head):
@@ -63,6 +63,17 @@ def test_vib_charges_the_divergence_from_the_standard_normal(model, rows):
     mean, logvar = model.encode(rows[0])
     exact = kl_divergence(Normal(mean, (0.5 * logvar).exp()), Normal(0.0, 1.0)).sum(-1).mean(-1)
     torch.testing.assert_close(BOTTLENECKS["vib"](model, *rows).price, exact)
+
+
+def test_weight_decay_charges_half_the_squares_of_all_weights_but_the_last_layers(model, rows):
+    charged = [
+        w for name, w in model.named_parameters() if name.endswith("weight") and not name.startswith(("output", "logvar"))
+    ]
+    price = BOTTLENECKS["weight_decay"](model, *rows).price
+    torch.testing.assert_close(price, 0.5 * sum(w.flatten(1).norm(dim=1).square() for w in charged))
+    price.sum().backward()
+    assert len(charged) == 3 and all(torch.equal(w.grad, w) for w in charged)
+    assert all(p.grad is None for p in model.parameters() if not any(p is w for w in charged))
 
 
 def test_nib_and_its_relatives_charge_a_convex_function_of_one_bound(model, rows):

@@ -26,6 +26,9 @@ def verdict(rule, values):
         (claims.below(0.1, "v"), [0.0, 0.0, 0.0, 9.0, 9.0], "fails"),
         (claims.close(1.0, 0.1, "v"), [0.5, 1.5, 1.0, 1.0, 1.05], "holds"),
         (claims.close(1.0, 0.1, "v"), [1.2, 1.2, 1.2, 1.2, 1.2], "fails"),
+        (claims.between(0.0, 2.5, "v"), [1.0, 1.0, 1.0, 1.0, -1.0], "holds"),
+        (claims.between(0.0, 2.5, "v"), [1.0, 1.0, 1.0, 2.5, 3.0], "fails"),
+        (claims.between(0.0, 2.5, "v"), [1.0, 1.0, 1.0, -1.0, 0.0], "fails"),
         (claims.exact(1e-6, "v"), [1e-9], "holds"),
         (claims.exact(1e-6, "v"), [1e-9, 1e-3], "fails"),
     ],
@@ -69,7 +72,22 @@ def test_refuses_an_id_twice():
         claims.check([row, row], "toy")
 
 
-def test_the_readme_says_what_the_ledger_expects():
+def verdicts():
+    """Claims and their verdicts by the work that made them, as reports/verdicts.md has them."""
+    page = (Path(__file__).parents[1] / "reports/verdicts.md").read_text()
+    sections = re.split(r"^## (\w+)$", page, flags=re.M)[1:]
+    found = [re.findall(r"^\| `(\w+)`.*\| ([\w ]+) \|$", text, re.M) for text in sections[1::2]]
+    return dict(zip(sections[::2], map(dict, found), strict=True))
+
+
+def test_the_verdicts_that_are_told_are_those_expected():
+    expected = runs.read_json(Path(__file__).parents[1] / "reports/expected.json")["embedded"]
+    assert {name: verdict for rows in verdicts().values() for name, verdict in rows.items()} == expected
+
+
+def test_the_readme_counts_the_verdicts_of_every_source():
     text = (Path(__file__).parents[1] / "README.md").read_text()
-    told = dict(re.findall(r"^\| `(\w+)`.*\| (holds|fails|not at this scale) \|$", text, re.M))
-    assert told == runs.read_json(Path(__file__).parents[1] / "reports/expected.json")["embedded"]
+    counted = re.findall(r"^\| .*`(\w+)` \| (\d+) \| (\d+) \| (\d+) \|", text, re.M)
+    told = {source: tuple(map(int, numbers)) for source, *numbers in counted}
+    of = lambda rows: tuple(list(rows.values()).count(v) for v in (claims.HOLDS, claims.FAILS, claims.TOO_SMALL))  # noqa: E731
+    assert told == {source: of(rows) for source, rows in verdicts().items()}

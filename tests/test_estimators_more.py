@@ -10,7 +10,7 @@ from sklearn.metrics import mutual_info_score
 
 from lib.data.synthetic import gaussian_pair
 from lib.estimators import binning, kde
-from lib.estimators.entropy import bias_cancelling, entropy_kl, entropy_wkl, mi_kl
+from lib.estimators.entropy import bias_cancelling, entropy_kl, entropy_wkl, mi_kl, mi_wkl, mi_wkl_labels
 from lib.estimators.hsic import cka, hsic, hsic_unbiased
 from lib.estimators.knn import mi_ksg, mi_ksg2, mi_mixed, mi_ross
 from lib.estimators.renyi import mi_renyi, renyi_entropy
@@ -67,6 +67,45 @@ def test_weights_meet_their_conditions(k, d):
 def test_weights_of_too_few_neighbours_are_refused():
     with pytest.raises(ValueError, match=r"k is 5, but 8 dimensions want at least k = 8"):
         entropy_wkl(normal(50, 8, seed=0), k=5)
+
+
+@pytest.mark.parametrize(("d", "k"), [(2, 3), (6, 12)])
+def test_whitened_entropy_moves_with_any_linear_map_exactly(d, k):
+    x, turn = normal(300, d, seed=0), normal(d, d, seed=1)
+    moved, still = (entropy_wkl(z, k=k, whiten=True) for z in (x @ turn.T + 3, x))
+    assert (moved - still).item() == pytest.approx(torch.linalg.slogdet(turn).logabsdet.item(), abs=1e-9)
+    assert still.item() == pytest.approx(d * NORMAL, abs=0.12 * d)
+
+
+def test_whitening_sees_strong_dependence_that_scaling_misses():
+    pairs = [gaussian_pair(1500, math.sqrt(-math.expm1(-10.0)), d=2, seed=s) for s in range(5)]
+    white, scaled = (np.mean([mi_wkl(p.x, p.y, whiten=whiten).item() for p in pairs]) for whiten in (True, False))
+    assert pairs[0].truth["mi"] == pytest.approx(10.0)
+    assert white == pytest.approx(10.0, abs=0.2) and scaled < 9.0
+
+
+def test_columns_that_depend_on_each_other_are_not_whitened():
+    x = normal(50, 2, seed=0)
+    with pytest.raises(ValueError, match="columns depend linearly on each other"):
+        entropy_wkl(torch.cat([x, x.sum(1, keepdim=True)], 1), whiten=True)
+
+
+@pytest.mark.parametrize("whiten", [False, True])
+@pytest.mark.parametrize(("gap", "truth"), [(0.0, 0.0), (1.5, 0.2212), (20.0, math.log(2))])
+def test_information_of_labels_by_entropies(gap, truth, whiten):
+    """Two unit normals `gap` apart; at 1.5 the truth is by quadrature."""
+
+    def one(seed):
+        y = torch.arange(2000) % 2
+        x = normal(2000, 2, seed=seed) + gap * torch.stack([y, 0 * y], 1)
+        return mi_wkl_labels(x, y, whiten=whiten)
+
+    assert mean_of_seeds(one) == pytest.approx(truth, abs=0.05)
+
+
+def test_a_class_of_too_few_rows_is_refused():
+    with pytest.raises(ValueError, match="class 1 has 5 rows, more than k = 5 are needed; drop it"):
+        mi_wkl_labels(normal(50, 2, seed=0), (torch.arange(50) >= 45).long(), k=5)
 
 
 @pytest.mark.parametrize("rho", [0.0, 0.5, 0.8, 0.95])
@@ -235,6 +274,48 @@ def test_exact_zeros_are_a_bin_of_their_own():
     assert torch.equal(codes == 0, t == 0)
     assert binning.bin_adaptive(torch.zeros(9, 2), floor=0.0).unique().tolist() == [0]
     assert len(binning.bin_adaptive(torch.full((9, 2), 3.0)).unique()) == 1
+
+
+@pytest.mark.parametrize("floor", [None, 0.0])
+@pytest.mark.parametrize("bins", [5, 30, 200])
+def test_adaptive_bins_are_those_of_the_definition_member_by_member(bins, floor):
+    t = torch.stack([normal(90, 3, seed=0).relu(), normal(90, 3, seed=1).round(decimals=1), torch.zeros(90, 3).double()])
+    together = binning.bin_adaptive(t, bins=bins, floor=floor)
+    for member, codes in zip(t, together, strict=True):
+        levels = member.unique() if floor is None else member[member != floor].unique()
+        edges = torch.stack([levels[k * len(levels) // bins] for k in range(1, bins)]) if len(levels) else levels
+        expected = torch.bucketize(member, edges, right=True)
+        if floor is not None:
+            expected = torch.where(member == floor, -1, expected)
+        assert torch.equal(codes.unique(return_inverse=True)[1], expected.unique(return_inverse=True)[1])
+
+
+def test_entropies_of_stacked_rows_are_those_one_by_one_and_of_known_cells():
+    codes = torch.randint(-3, 4, (5, 200, 4), generator=torch.Generator().manual_seed(0))
+    alone = [binning.plug_in(member).item() for member in codes]
+    assert binning.plug_in(codes).tolist() == alone
+    counts = torch.unique(codes[0], dim=0, return_counts=True)[1].double() / 200
+    assert alone[0] == pytest.approx(-(counts * counts.log()).sum().item(), abs=1e-12)
+    assert binning.entropy(torch.arange(64)[:, None] // 8).item() == pytest.approx(math.log(8), abs=1e-12)
+
+
+@pytest.mark.parametrize("far", [2, 2**62])  # four times 2^62 is 0 in 64 bits
+def test_information_of_numbered_cells_is_that_of_the_table_of_counts(far):
+    g = torch.Generator().manual_seed(0)
+    cells = torch.tensor([-1, 0, 1, far])[torch.randint(0, 4, (3, 500), generator=g)]
+    labels = torch.randint(0, 4, (500,), generator=g)
+    for member, h, mi in zip(cells, *binning.cell_information(cells, labels), strict=True):
+        assert mi.item() == pytest.approx(mutual_info_score(member.tolist(), labels.tolist()), abs=1e-12)
+        assert h.item() == pytest.approx(mutual_info_score(member.tolist(), member.tolist()), abs=1e-12)
+
+
+@pytest.mark.parametrize("columns", [3, 40])
+def test_packed_rows_are_equal_where_rows_are_and_only_there(columns):
+    codes = torch.randint(0, 2, (300, columns), generator=torch.Generator().manual_seed(0)) * (2**40 if columns == 3 else 29)
+    codes = codes[torch.randint(0, 100, (300,), generator=torch.Generator().manual_seed(1))]
+    rows = torch.unique(codes, dim=0, return_inverse=True)[1]
+    packed = torch.unique(binning.pack(codes), return_inverse=True)[1]
+    assert torch.equal(rows[:, None] == rows, packed[:, None] == packed)
 
 
 def test_few_distinct_values_keep_apart():

@@ -12,11 +12,12 @@ from lib import runs
 
 ROOT = Path(__file__).parents[1]
 LEVELS = [
-    {"types", "checks", "kernels", "progress", "checkpoint"},
-    {"data", "estimators", "nets", "plan"},
-    {"bottlenecks"},
-    {"train", "plane"},
-    {"claims", "plot", "runs", "trained"},
+    {"types", "checks", "kernels_triton", "progress", "checkpoint", "processes"},
+    {"kernels", "nets", "plan", "swag", "correlation", "episodes"},
+    {"data", "estimators"},
+    {"bottlenecks", "forecast", "trial", "generalisation", "curves", "stochastic"},
+    {"train", "plane", "attacks", "classifiers"},
+    {"claims", "plot", "runs", "trained", "explore", "notebook", "activations", "inference"} | {"tradeoff", "gaps", "protocol"},
 ]
 LEVEL = {name: level for level, names in enumerate(LEVELS) for name in names}
 MODULES = sorted(p for p in (ROOT / "lib").rglob("*.py") if p != ROOT / "lib/__init__.py")
@@ -49,7 +50,7 @@ def test_imports_go_down_and_families_stay_apart(module):
     here = family(module)
     assert here in LEVEL, f"{module} has no level; add it to LEVELS and to lib/__init__.py"
     above = {
-        name for name in imported(module.read_text()) if name != here and LEVEL[name] >= LEVEL[here] and here not in LEVELS[4]
+        name for name in imported(module.read_text()) if name != here and LEVEL[name] >= LEVEL[here] and here not in LEVELS[-1]
     }
     assert not above, f"{here} may not import {above}"
     assert "pipelines" not in module.read_text().split(), f"{module} reaches up into pipelines"
@@ -88,8 +89,9 @@ def notebooks_of(stage: dict) -> list[str]:
     match = re.search(r"pipelines\.run_notebook (\S+)", command)
     if not match:
         return []
-    keys = runs.parameters(ROOT)["studies"] if "${key}" in match[1] else [""]
-    return [match[1].replace("${key}", key) for key in keys]
+    entries = runs.section(runs.parameters(ROOT), stage["foreach"].strip("${}")) if "foreach" in stage else {"": {}}
+    named = [match[1].replace("${key}", key).replace("${item.notebook}", i.get("notebook", "")) for key, i in entries.items()]
+    return sorted(set(named))
 
 
 @pytest.mark.parametrize("name", STAGES)
@@ -103,7 +105,8 @@ def test_no_shell_stands_between_dvc_and_a_stage(name):
 def test_a_stage_depends_on_all_that_its_notebook_imports(name):
     deps = STAGES[name].get("do", STAGES[name])["deps"]
     for book in notebooks_of(STAGES[name]):
-        assert {f"build/notebooks/{book}.ipynb", f"build/notebooks/{Path(book).parent}/${{key}}.ipynb"} & set(deps)
+        named = {f"build/notebooks/{Path(book).parent}/${{{word}}}.ipynb" for word in ("key", "item.notebook")}
+        assert ({f"build/notebooks/{book}.ipynb"} | named) & set(deps)
         listed = {Path(dep).parts[1].removesuffix(".py") for dep in deps if dep.startswith("lib/")}
         missing = set() if "lib" in deps else needed(imported(cells(ROOT / f"notebooks/{book}.ipynb"))) - listed
         assert not missing, f"stage {name} does not list lib/{', lib/'.join(sorted(missing))}"
@@ -155,7 +158,9 @@ def test_names_in_params_lead_somewhere():
         for label, method in run["train"]["methods"].items():
             assert method.get("objective", label) in BOTTLENECKS
     for study in params["studies"].values():
-        assert study["family"] in {run["family"] for run in params["runs"].values()}
+        assert study["family"] in {made["family"] for kind in ("runs", "trials") for made in params[kind].values()}
+    for trial in params["trials"].values():
+        assert (ROOT / f"notebooks/trials/{trial['notebook']}.ipynb").exists()
 
 
 @pytest.mark.parametrize("scale", runs.SCALES)

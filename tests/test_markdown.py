@@ -22,6 +22,11 @@ def test_a_formula_with_an_unknown_command_is_an_error(tex):
         html(f"so ${tex}$ it is")
 
 
+def test_named_functions_stand_apart_from_what_they_take():
+    assert '<mi>log</mi><mspace width="0.17em"/><mi>n</mi>' in html(r"$\log n$")
+    assert "mspace" not in html(r"$\log(n) + ab$")
+
+
 def test_underscores_in_formulas_are_not_emphasis():
     assert "<em>" not in html(r"$a_i b_j$ and $c_i d_j$")
 

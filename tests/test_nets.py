@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from lib.nets import Bottleneck
+from lib.nets import ACTIVATIONS, LEARNED, Bottleneck, prelu, srelu
 
 SHAPE = {"hidden": [6, 5], "code": 3, "decoder": [4], "activation": "tanh"}
 
@@ -56,5 +56,36 @@ def test_hidden_layers_end_in_probabilities():
 
 
 def test_an_unknown_activation_is_refused():
-    with pytest.raises(ValueError, match="unknown activation 'sine'; known: elu, relu"):
+    with pytest.raises(ValueError, match="unknown activation 'sine'; known: abs, elu"):
         Bottleneck([0], 4, 1, SHAPE | {"activation": "sine"})
+
+
+@pytest.mark.parametrize("name", ["prelu", "srelu"])
+def test_learned_activations_belong_to_a_member_and_a_unit_and_start_alike_whatever_the_company(name):
+    shape = SHAPE | {"activation": name, "activate_code": True}
+    model, x = Bottleneck([0, 1], 4, 2, shape), inputs(2)
+    learned = {n: p for n, p in model.named_parameters() if ".learned." in n}
+    assert len(learned) == len(LEARNED[name]) * 4 and all(p.shape[:2] == (2, 1) for p in learned.values())
+    assert {n.split(".learned")[0] for n in learned} == {"encoder.0", "encoder.1", "mean_head", "decoder.0"}
+    model.decode(model.mean(3 * x))[0].sum().backward()
+    assert all(p.grad[1].abs().max() == 0 for p in learned.values()) and learned["encoder.0.learned.0"].grad[0].abs().max() > 0
+    with torch.no_grad():
+        model.encoder[0].learned[0][1, 0, 2] = 0.7
+        moved = model.features(x)[0][1] - Bottleneck([0, 1], 4, 2, shape).features(x)[0][1]
+    assert moved[:, 2].abs().max() > 0 and moved[:, [0, 1, 3, 4, 5]].abs().max() == 0
+
+
+def test_prelu_is_torchs_own_and_srelu_has_its_three_pieces():
+    x = torch.linspace(-3, 3, 61, dtype=torch.float64)
+    slope = torch.tensor(0.3, dtype=torch.float64)
+    torch.testing.assert_close(prelu(x, slope), torch.nn.functional.prelu(x, slope))
+    low, low_slope, high, high_slope = torch.tensor([-1.0, 0.2, 1.5, 2.0], dtype=torch.float64)
+    pieces = torch.where(x <= low, low + low_slope * (x - low), torch.where(x >= high, high + high_slope * (x - high), x))
+    torch.testing.assert_close(srelu(x, low, low_slope, high, high_slope), pieces)
+
+
+@pytest.mark.parametrize("name", LEARNED)
+def test_learned_activations_start_as_leaky_relus(name):
+    x = torch.linspace(-3, 3, 13)
+    started = ACTIVATIONS[name](x, *map(torch.tensor, LEARNED[name]))
+    torch.testing.assert_close(started, torch.nn.functional.leaky_relu(x, 0.25 if name == "prelu" else 0.2))

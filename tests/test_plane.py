@@ -26,6 +26,9 @@ def test_layers_that_keep_k_bits_are_measured_exactly(name):
         "binning_width": {"width": 0.07},
         "kde_upper": {"width": 0.01},
         "kde_lower": {"width": 0.01},
+        "binning_adaptive": {"bins": 2},
+        "kde_upper_adaptive": {"factor": 1e-4},
+        "kde_lower_adaptive": {"factor": 1e-4},
     }[name]
     bits, labels = words(), words()[:, 0]
     t = bits[:, :3].double() * 1.8 - 0.9
@@ -52,8 +55,39 @@ def test_layers_gives_a_row_for_every_snapshot_layer_member_and_estimator():
 
 
 def test_an_unknown_layer_estimator_is_refused():
-    with pytest.raises(ValueError, match="unknown layer estimator 'bins'; known: binning_range, binning_width"):
+    with pytest.raises(ValueError, match="unknown layer estimator 'bins'; known: binning_adaptive, binning_range"):
         plane.layers(Bottleneck([0], 5, 2, SHAPE), {}, [], words(5).float(), words(5)[:, 0], {"bins": {}})
+
+
+@pytest.mark.parametrize("name", plane.LAYER)
+def test_stacked_layers_are_measured_as_one_by_one(name):
+    options = {"binning_range": {"low": -1.0, "high": 1.0}, "kde_upper": {"width": 0.3}, "kde_lower": {"width": 0.3}}
+    options = options.get(name, {"floor": 0.0} if name == "binning_adaptive" else {})
+    t, labels = normal(3, 256, 4).relu() * torch.tensor([0.1, 1.0, 10.0])[:, None, None], words()[:, 0]
+    together = torch.stack(plane.LAYER[name](t, labels, **options))
+    alone = torch.stack([torch.stack(plane.LAYER[name](member, labels, **options)) for member in t], 1)
+    torch.testing.assert_close(together, alone, rtol=1e-12, atol=1e-12)
+
+
+def test_adaptive_noise_and_bins_do_not_see_the_scale_that_fixed_ones_do():
+    t, labels = normal(256, 3), words()[:, 0]
+    for name, options in (("binning_adaptive", {}), ("kde_upper_adaptive", {"factor": 0.1})):
+        small, large = (plane.LAYER[name](s * t, labels, **options)[0].item() for s in (1.0, 64.0))
+        # adaptive noise has variance in proportion to max |T|, so its width grows as the root only
+        assert large == pytest.approx(small, abs=1e-12) if name == "binning_adaptive" else large > small
+    width = math.sqrt(0.1 * t.abs().max().item())
+    fixed = plane.LAYER["kde_upper"](t, labels, width=width)
+    torch.testing.assert_close(plane.LAYER["kde_upper_adaptive"](t, labels, factor=0.1), fixed, rtol=1e-9, atol=1e-9)
+
+
+def test_a_sample_of_rows_is_the_same_for_every_layer_and_ends_at_its_own_logarithm():
+    t, labels = normal(2, 256, 3) * 1e3, words()[:, 0]
+    t[1] = t[0]
+    sampled = plane.LAYER["kde_upper_adaptive"](t, labels, factor=1e-9, rows=64)
+    assert sampled[0].tolist() == pytest.approx([math.log(64)] * 2) and sampled[1][0] == sampled[1][1]
+    rows = torch.randperm(256, generator=torch.Generator().manual_seed(0))[:64]
+    share = labels[rows].double().mean()
+    assert sampled[1][0].item() == pytest.approx(-(share * share.log() + (1 - share) * (1 - share).log()).item())
 
 
 def test_compression_is_the_share_lost_since_the_peak():

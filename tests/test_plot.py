@@ -45,6 +45,19 @@ def test_the_plane_shows_the_mean_path_of_each_layer(ax):
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("I(X;T) in nats", "I(T;Y) in nats")
 
 
+def test_one_epoch_of_the_plane_shows_every_network_in_a_frame_that_stands_still(ax):
+    table = points()
+    frames = []
+    for epoch in (1, 100):
+        ax.clear()
+        plot.plane_at(table, epoch=epoch, ax=ax)
+        frames.append((ax.get_xlim(), ax.get_ylim()))
+        dots = ax.collections[0].get_offsets()
+        np.testing.assert_allclose(dots[:, 0], [4 - 0.1 * s + epoch / 100 for s in range(3)])
+        assert ax.lines[0].get_xdata()[0] == pytest.approx(3.9 + epoch / 100) and ax.get_title() == f"epoch {epoch}"
+    assert frames[0] == frames[1] and frames[0][0][1] > table.mi_xt.max()
+
+
 def test_over_epochs_shows_means_and_the_range_of_seeds(ax):
     plot.over_epochs(points(), value="mi_xt", by="layer", ax=ax)
     np.testing.assert_allclose(ax.lines[0].get_ydata(), [3.91, 4.0, 4.9])
@@ -63,6 +76,81 @@ def test_capacity_against_performance_goes_along_beta(ax):
     )
     plot.capacity_against_performance(frame, ax=ax)
     np.testing.assert_allclose(ax.lines[0].get_xydata(), [[1, 0.05], [0.5, 0.55], [0, 1.05]])
+
+
+def test_a_heat_map_writes_its_numbers_and_leaves_missing_cells_blank(ax):
+    table = pd.DataFrame({"ksg": [0.1, -3.0], "kl": [np.nan, 0.25]}, index=["easy", "hard"])
+    plot.heat_map(table, most=1.0, label="bias", ax=ax)
+    assert [t.get_text() for t in ax.texts] == ["0.10", "-3.00", "0.25"]
+    assert [t.get_text() for t in ax.get_yticklabels()] == ["easy", "hard"]
+    assert ax.collections[0].get_clim() == (-1.0, 1.0)
+
+
+def test_dots_stand_in_the_order_asked_with_their_median(ax):
+    table = pd.DataFrame({"estimator": ["a", "b", "b", "b"], "mae": [5.0, 1.0, 4.0, np.nan]})
+    plot.dots(table, value="mae", by="estimator", order=["b", "a"], most=100.0, ax=ax)
+    assert [t.get_text() for t in ax.get_yticklabels()] == ["b", "a"]
+    np.testing.assert_allclose(ax.lines[0].get_xydata(), [[1, 0], [4, 0]])
+    np.testing.assert_allclose(ax.lines[1].get_xdata(), [2.5, 2.5])
+
+
+def test_margins_stand_beside_zero_with_their_mean(ax):
+    table = pd.DataFrame({"method": ["a", "b", "b", "b"], "gain": [-5.0, 1.0, 4.0, np.nan]})
+    plot.margins(table, value="gain", by="method", order=["b", "a"], ax=ax)
+    zero, dots, bar, other, _ = (line.get_xdata() for line in ax.lines)
+    assert list(zero) == [0, 0] and list(dots) == [1, 4] and list(bar) == [2.5, 2.5] and list(other) == [-5]
+    assert [t.get_text() for t in ax.get_yticklabels()] == ["b", "a"]
+
+
+def test_hidden_values_are_filled_cells(ax):
+    seen = np.array([[True, False], [True, True], [False, True]])
+    plot.seen_and_hidden(seen, ax=ax)
+    np.testing.assert_array_equal(ax.images[0].get_array(), [[0, 0, 1], [1, 0, 0]])
+
+
+def test_ours_and_published_errors_share_an_axis(ax):
+    ours = pd.DataFrame([{"truth": t, "error": t / 10 + s, "setting": "k = 3", "seed": s} for t in (1, 2) for s in (0, 1)])
+    plot.against_published(ours, pd.DataFrame({"truth": [1, 2], "error": [0.3, 0.4]}), ax=ax)
+    np.testing.assert_allclose(ax.lines[0].get_ydata(), [0.6, 0.7])
+    np.testing.assert_allclose(ax.lines[-1].get_ydata(), [0.3, 0.4])
+
+
+def test_intervals_stand_in_the_order_of_the_rows(ax):
+    rows = {"measure": ["b", "a"], "value": [0.3, -0.1], "low": [0.1, -0.4], "high": [0.5, 0.2]}
+    plot.intervals(pd.DataFrame(rows), ax=ax)
+    np.testing.assert_allclose([line[:, 0] for line in ax.collections[0].get_segments()], [[0.1, 0.5], [-0.4, 0.2]])
+    assert [t.get_text() for t in ax.get_yticklabels()] == ["b", "a"] and ax.get_ylim() == (1.5, -0.5)
+    np.testing.assert_allclose(ax.lines[0].get_xydata(), [[0.3, 0], [-0.1, 1]])
+
+
+def test_a_scatter_has_one_quadratic_fit_through_all_its_groups(ax):
+    x = np.linspace(-1, 2, 9)
+    frame = pd.DataFrame({"x": x, "y": 1 - x + 2 * x**2, "kind": list("ab") * 4 + ["a"]})
+    plot.scatter_with_fit(frame, x="x", y="y", by="kind", ax=ax)
+    drawn, curve = ax.lines[0].get_xdata(), ax.lines[0].get_ydata()
+    np.testing.assert_allclose(curve, 1 - drawn + 2 * drawn**2, atol=1e-9)
+    assert [len(c.get_offsets()) for c in ax.collections] == [5, 4]
+    assert [c.get_label() for c in ax.collections] == ["kind a", "kind b"]
+    plot.scatter_with_fit(frame.assign(x=np.arange(9) % 2), x="x", y="y", by="kind", ax=ax)
+    assert np.ptp(np.diff(ax.lines[1].get_ydata())) < 1e-9  # two values determine a line
+
+
+def test_ours_and_published_paths_share_a_colour_and_methods_without_both_are_left_out(ax):
+    ours = pd.DataFrame(
+        [{"method": m, "beta": b, "seed": s, "r": b, "mi_ty": 1 - b + s} for m in "ab" for b in (0, 1) for s in (0, 1)]
+    )
+    plot.beside_published(ours, pd.DataFrame({"method": ["b", "c"], "r": [0.3, 0.4], "mi_ty": [1.2, 1.1]}), ax=ax)
+    mine, told = ax.lines
+    np.testing.assert_allclose(mine.get_xydata(), [[0, 1.5], [1, 0.5]])
+    np.testing.assert_allclose(told.get_xydata(), [[0.3, 1.2]])
+    assert mine.get_color() == told.get_color() and mine.get_label() == "b"
+
+
+def test_a_scatter_holds_every_row_once(ax):
+    table = pd.DataFrame({"depth": [2, 4, 2], "mi": [0.1, 0.2, 0.3], "gap": [1.0, 2.0, 3.0]})
+    plot.scatter(table, x="mi", y="gap", by="depth", ax=ax)
+    assert [c.get_offsets().tolist() for c in ax.collections] == [[[0.1, 1.0], [0.3, 3.0]], [[0.2, 2.0]]]
+    assert [t.get_text() for t in ax.get_legend().get_texts()] == ["depth 2", "depth 4"]
 
 
 def test_verdicts_stack_up_to_the_number_of_claims(ax):
@@ -99,3 +187,25 @@ def test_svg_bytes_repeat(tmp_path):
     assert json.loads((tmp_path / "figures.json").read_text()) == [
         {"file": "two.svg", "title": "A title", "caption": "a caption"}
     ]
+
+
+def test_estimates_stand_against_the_diagonal(ax):
+    rows = [
+        {"truth": t, "seed": s, "code": c, "mi": t - k + 0.1 * s}
+        for t in (0.0, 5.0, 10.0)
+        for s in (0, 1)
+        for k, c in enumerate(("none", "pca"))
+    ]
+    plot.against_truth(pd.DataFrame(rows), ax=ax)
+    np.testing.assert_allclose(ax.lines[1].get_ydata(), [-0.95, 4.05, 9.05])
+    truth = next(line for line in ax.lines if line.get_label() == "truth")
+    assert list(truth.get_xdata()) == list(truth.get_ydata()) == [0.0, 10.0]
+
+
+def test_compressions_are_parts_of_their_curves(ax):
+    curves = pd.DataFrame({"conv": [3.0, 2.0, 1.0, 2.0], "dense": [0.0, 1.0, 2.0, 3.0]})
+    parts = pd.DataFrame({"layer": ["conv"], "start": [0], "stop": [2]})
+    plot.with_compressions(curves, parts, 1.5, ax=ax)
+    thick = [line for line in ax.lines if line.get_linewidth() > 3]
+    assert [list(line.get_ydata()) for line in thick] == [[3.0, 2.0, 1.0]]
+    assert ax.lines[-1].get_xdata()[0] == 1.5 and len(ax.lines) == 4

@@ -45,6 +45,23 @@ def test_additive_noise(width, mi):
     assert synthetic.additive_uniform(2, width, seed=0).truth["mi"] == pytest.approx(mi, abs=6e-5)
 
 
+@pytest.mark.parametrize("k", [0.5, 3.0])
+def test_gamma_exponential_information_by_integration(k):
+    a = 1 / k
+
+    def inner(v, u):  # of x = log g = u and y = v: log p(y|x) / p(y), with p(y) = a e^v (1 + e^v)^-(a + 1)
+        joint = math.exp(a * u - math.exp(u) - math.lgamma(a) + u + v - math.exp(u + v))
+        return joint * (u + v - math.exp(u + v) - math.log(a) - v + (a + 1) * math.log1p(math.exp(v)))
+
+    value = dblquad(inner, -18 * k, 4, -10, 18 * k + 2, epsabs=1e-6)[0]
+    assert synthetic.log_gamma_exponential(2, k, seed=0).truth["mi"] == pytest.approx(value, abs=2e-3)
+
+
+def test_smoothed_uniforms_are_additive_ones():
+    for a, mi in ((0.5, math.log(2) + 0.25), (2.0, 0.25)):  # log(1/a) + a/2, and 1/(2a) above 1
+        assert synthetic.additive_uniform(2, a / 2, seed=0).truth["mi"] == pytest.approx(mi)
+
+
 def test_student_information_by_integration():
     def inner(y, x, v=3):
         joint = math.exp(-(v + 2) / 2 * math.log1p((x * x + y * y) / v)) / (2 * math.pi)
@@ -55,6 +72,15 @@ def test_student_information_by_integration():
 
 
 # The samples themselves.
+
+
+@pytest.mark.parametrize("shape", [0.05, 1.0, 4.0])
+def test_log_gammas_have_their_margins(shape):
+    of_y = lambda t: -np.expm1(-shape * np.logaddexp(0, t))  # noqa: E731
+    pairs = [synthetic.log_gamma_exponential(5000, 1 / shape, seed=s)[:2] for s in range(5)]
+    for side, cdf in enumerate((stats.loggamma(shape).cdf, of_y)):
+        found = [stats.kstest(pair[side][:, 0].double().numpy(), cdf).pvalue for pair in pairs]
+        assert np.mean(found) > 0.2  # of five even draws: 0.5, spread 0.13
 
 
 def test_normals_have_their_covariance():
@@ -69,6 +95,7 @@ def test_students_have_their_margins():
 
 
 TASKS = {
+    "gamma": lambda s: synthetic.log_gamma_exponential(4000, 4.0, seed=s),
     "student": lambda s: synthetic.student_pair(4000, 1, 1, freedom=2, seed=s),
     "additive_uniform": lambda s: synthetic.additive_uniform(4000, 0.2, seed=s),
     "wide_additive_uniform": lambda s: synthetic.additive_uniform(4000, 0.75, seed=s),
@@ -100,6 +127,21 @@ def test_maps_are_one_to_one_and_keep_the_information(name):
     assert mi_ksg(moved, y.double()).item() == pytest.approx(truth["mi"], abs=0.06)
 
 
+def test_bimodal_columns_are_a_mixture_and_exact_in_the_tails():
+    x = torch.linspace(-12, 12, 97, dtype=torch.float64)[:, None]
+    t = synthetic.bimodal(x)
+    below, above = (0.3 * stats.norm.cdf(s * t) + 0.7 * stats.norm.cdf(s * (t - 5)) for s in (1, -1))
+    low = (x <= 0).numpy()
+    assert below[low] == pytest.approx(stats.norm.cdf(x)[low], rel=1e-9, abs=0)
+    assert above[~low] == pytest.approx(stats.norm.sf(x)[~low], rel=1e-9, abs=0)
+
+
+def test_wiggly_rises_everywhere():
+    x = torch.linspace(-30, 30, 100_001, dtype=torch.float64)[:, None]
+    slope = synthetic.wiggly(x).diff(dim=0) / x.diff(dim=0)
+    assert slope.min() >= 0.16 and slope.max() > 1.5
+
+
 def test_spirals_keep_the_norm_and_rolls_their_radius():
     x = torch.randn(50, 3, generator=torch.Generator().manual_seed(0))
     torch.testing.assert_close(synthetic.spiral(x).norm(dim=1), x.norm(dim=1))
@@ -117,6 +159,7 @@ def test_spirals_keep_the_norm_and_rolls_their_radius():
         (lambda: synthetic.normal_pair(5, torch.eye(2), 2, seed=0), r"must be \(d, d\) with d > dx = 2 > 0"),
         (lambda: synthetic.student_pair(5, 1, 1, freedom=0, seed=0), "freedom must be a whole number >= 1, got 0"),
         (lambda: synthetic.additive_uniform(5, -1.0, seed=0), "width must be a positive finite number"),
+        (lambda: synthetic.log_gamma_exponential(5, 0.0, seed=0), "shape must be a positive finite number"),
         (lambda: synthetic.noisy_channel(5, 3, 1.5, seed=0), r"error must lie in \(0, 1\), got 1.5"),
         (lambda: synthetic.noisy_channel(5, 1, 0.5, seed=0), "classes must be a whole number >= 2, got 1"),
     ],

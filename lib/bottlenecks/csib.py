@@ -1,9 +1,12 @@
 """Cauchy-Schwarz information bottleneck for regression, as printed and as its public code trains it."""
 
+from collections.abc import Callable
+from functools import partial
+
 from torch import Tensor
 
 from lib.bottlenecks.misses import as_matrix
-from lib.estimators.cs import conditional_cs_divergence, cs_qmi_normalised
+from lib.estimators.cs import conditional_cs_divergence, cs_qmi_normalised, misplaced_cs_divergence
 from lib.nets import Bottleneck
 from lib.types import Terms
 
@@ -23,12 +26,23 @@ def cs_ib_terms(
     `price_widths` those of x and t in the price. The fit wants a narrow kernel in x: at width 1 on 8 standardised inputs it
     was seen to diverge. `noise` is not used: the published training calls the encoder without it. Source: [yu2024csib].
     """
-    code = model.mean(x)
-    prediction = model.decode(code)
-    target = as_matrix(y, prediction.shape[-1])
-    fit = conditional_cs_divergence(x, target, prediction, width_x=widths[0], width_y=widths[1])
-    price = cs_qmi_normalised(x, code, width_x=price_widths[0], width_y=price_widths[1])
-    return Terms(fit, price, {"code": code, "prediction": prediction})
+    return priced(model, x, y, partial(conditional_cs_divergence, width_x=widths[0], width_y=widths[1]), price_widths)
+
+
+def cs_ib_misplaced_terms(
+    model: Bottleneck,
+    x: Tensor,
+    y: Tensor,
+    noise: Tensor,
+    *,
+    widths: tuple[float, float] = (1.0, 1.0),
+    price_widths: tuple[float, float] = (1.0, 1.0),
+) -> Terms:
+    r"""Return CS-IB with sum_i K_ji^2 in the denominators of its fit, as the public code would train with targets (n, 1).
+
+    x: (R, n, d), y: (R, n, dy) -> terms (R,), as `cs_ib_terms`. Source: [yu2024csib], its code.
+    """
+    return priced(model, x, y, partial(misplaced_cs_divergence, width_x=widths[0], width_y=widths[1]), price_widths)
 
 
 def cs_ib_sse_terms(
@@ -40,8 +54,19 @@ def cs_ib_sse_terms(
     same number, and its fit collapses to the sum of squares. x: (R, n, d), y: (R, n, dy) -> terms (R,).
     Source: [yu2024csib], its code.
     """
+    return priced(model, x, y, squares, price_widths)
+
+
+def squares(x: Tensor, y: Tensor, prediction: Tensor) -> Tensor:
+    """Return sum_i |y_i - y_hat_i|^2, (..., n, dy) -> (...)."""
+    return (prediction - y).square().sum((-2, -1))
+
+
+def priced(
+    model: Bottleneck, x: Tensor, y: Tensor, fit: Callable[[Tensor, Tensor, Tensor], Tensor], price_widths: tuple[float, float]
+) -> Terms:
+    """Return fit(x, y, y_hat) of a network without noise, and the normalised I_CS(x; t)."""
     code = model.mean(x)
     prediction = model.decode(code)
-    fit = (prediction - as_matrix(y, prediction.shape[-1])).square().sum((-2, -1))
     price = cs_qmi_normalised(x, code, width_x=price_widths[0], width_y=price_widths[1])
-    return Terms(fit, price, {"code": code, "prediction": prediction})
+    return Terms(fit(x, as_matrix(y, prediction.shape[-1]), prediction), price, {"code": code, "prediction": prediction})

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from torch import Tensor
 
 from lib.bottlenecks.misses import miss
-from lib.estimators.kde import mi_upper
+from lib.estimators.kde import upper
 from lib.nets import Bottleneck
 from lib.types import Terms
 
@@ -19,7 +19,7 @@ def nib_terms(model: Bottleneck, x: Tensor, y: Tensor, noise: Tensor, *, deviati
     mean = model.mean(x)
     code = mean + deviation * noise
     prediction = model.decode(code)
-    return Terms(miss(prediction, y), mi_upper(mean, width=deviation), {"code": code, "prediction": prediction})
+    return Terms(miss(prediction, y), upper(mean, width=deviation), {"code": code, "prediction": prediction})
 
 
 def convex(raised: Callable[[Tensor], Tensor]) -> Callable[..., Terms]:

@@ -75,18 +75,34 @@ def read(folder: Path, seeds: Sequence[int]) -> Prepared:
     known = stored["seeds"].tolist()
     if missing := sorted(set(seeds) - set(known)):
         raise ValueError(f"{folder} holds splits for the seeds {known}, not for {missing}; add them to `seeds` in params.yaml")
-    x, y, regression = stored["x"], stored["y"], stored["y"].is_floating_point()
-    splits, spreads = [], []
-    for seed in seeds:
-        part = stored["parts"][known.index(seed)]
-        z = standardised(x, part == 0)
-        target = standardised(y, part == 0) if regression else y
-        splits.append([Rows(z[part == i], target[part == i]) for i in range(3)])
-        spreads.append(y[part == 0].std(correction=0) if regression else torch.ones(()))
-    stacked = [Rows(*map(torch.stack, zip(*rows, strict=True))) for rows in zip(*splits, strict=True)]
-    outputs = y.shape[1] if regression else int(y.max()) + 1
+    x, y = stored["x"], stored["y"]
+    splits, spreads = zip(*(parted(x, y, stored["parts"][known.index(seed)]) for seed in seeds), strict=True)
+    outputs = y.shape[1] if y.is_floating_point() else int(y.max()) + 1
     every = (standardised(x, torch.ones(len(x), dtype=torch.bool)), y)
-    return Prepared(Split(*stacked), every, torch.stack(spreads), outputs)
+    return Prepared(stacked(splits), every, torch.stack(spreads), outputs)
+
+
+def split(table: Table, *, seeds: Sequence[int], fractions: Sequence[float], leak: bool = False) -> Split:
+    """Return the split that `write` and then `read` would give, without a folder between them.
+
+    With `leak` the inputs are standardised by all rows, test rows among them: a fault, there to be measured.
+    """
+    parts = (assignment(len(table.x), fractions, seed) for seed in seeds)
+    return stacked([parted(table.x, table.y, part, leak=leak)[0] for part in parts])
+
+
+def parted(x: Tensor, y: Tensor, part: Tensor, *, leak: bool = False) -> tuple[list[Rows], Tensor]:
+    """Return the three parts of one seed, standardised by its training rows, and the spread of its training targets."""
+    regression, training = y.is_floating_point(), part == 0
+    z = standardised(x, training | leak)
+    target = standardised(y, training) if regression else y
+    spread = y[training].std(correction=0) if regression else torch.ones(())
+    return [Rows(z[part == i], target[part == i]) for i in range(3)], spread
+
+
+def stacked(splits: Sequence[list[Rows]]) -> Split:
+    """Return the seeds' parts with a leading seed axis."""
+    return Split(*(Rows(*map(torch.stack, zip(*rows, strict=True))) for rows in zip(*splits, strict=True)))
 
 
 def standardised(x: Tensor, rows: Tensor) -> Tensor:

@@ -1,7 +1,11 @@
-"""Tasks made by formula, each with what is exactly known about it."""
+"""Tasks made by formula, each with what is exactly known about it.
+
+Continuous draws are float64: in float32 some of a few thousand draws are equal, and neighbour estimators refuse ties.
+"""
 
 import math
 
+import numpy as np
 import torch
 from scipy.special import digamma
 from torch import Tensor
@@ -37,7 +41,7 @@ def twelve_bit() -> Paired:
 def gaussian_pair(n: int, rho: float, *, d: int = 1, seed: int) -> Paired:
     r"""Return n pairs of d standard normals, correlated rho column by column; truth "mi" = -(d/2) log(1 - rho^2) nats.
 
-    x, y: (n, d) float32. Errors: |rho| >= 1, for which the information is not finite.
+    x, y: (n, d) float64. Errors: |rho| >= 1, for which the information is not finite.
     """
     checks.counted(n, "n"), checks.counted(d, "d")
     if not -1 < rho < 1:
@@ -45,7 +49,7 @@ def gaussian_pair(n: int, rho: float, *, d: int = 1, seed: int) -> Paired:
     generator = torch.Generator().manual_seed(seed)
     x, other = (torch.randn(n, d, generator=generator, dtype=torch.float64) for _ in range(2))
     y = rho * x + math.sqrt(1 - rho**2) * other
-    return Paired(x.float(), y.float(), {"mi": -0.5 * d * math.log(1 - rho**2)})
+    return Paired(x, y, {"mi": -0.5 * d * math.log(1 - rho**2)})
 
 
 def linear_gaussian(n: int, weights: Tensor, *, noise: float, seed: int) -> Paired:
@@ -64,7 +68,7 @@ def linear_gaussian(n: int, weights: Tensor, *, noise: float, seed: int) -> Pair
 def normal_pair(n: int, covariance: Tensor, dx: int, *, seed: int) -> Paired:
     r"""Return n joint normal draws, x the first dx columns; truth "mi" = (log|S_x| + log|S_y| - log|S|) / 2 nats.
 
-    covariance: (d, d) positive definite, d > dx. x: (n, dx), y: (n, d - dx) float32. Source: [czyz2023beyond] for the family.
+    covariance: (d, d) positive definite, d > dx. x: (n, dx), y: (n, d - dx) float64. Source: [czyz2023beyond] for the family.
     """
     s = covariance.double()
     if s.ndim != 2 or s.shape[0] != s.shape[1] or not 0 < dx < len(s):
@@ -81,7 +85,7 @@ def student_pair(n: int, dx: int, dy: int, *, freedom: int, seed: int) -> Paired
     r"""Return a joint Student-t of identity dispersion: uncorrelated, and dependent through its common scale.
 
     truth "mi" = O(v) + O(v + dx + dy) - O(v + dx) - O(v + dy) nats, O(t) = log G(t/2) - (t/2) psi(t/2), v = `freedom`.
-    x: (n, dx), y: (n, dy) float32, heavy tails. Source: [czyz2023beyond].
+    x: (n, dx), y: (n, dy) float64, heavy tails. Source: [czyz2023beyond].
     """
     for value, name in ((n, "n"), (dx, "dx"), (dy, "dy"), (freedom, "freedom")):
         checks.counted(value, name)
@@ -96,8 +100,8 @@ def student_pair(n: int, dx: int, dy: int, *, freedom: int, seed: int) -> Paired
 def additive_uniform(n: int, width: float, *, seed: int) -> Paired:
     r"""Return x uniform on [0, 1] and y = x + u, u uniform on [-width, width].
 
-    truth "mi" = width - log(2 width) nats for width <= 1/2, else 1 / (4 width). x, y: (n, 1) float32.
-    Source: [czyz2023beyond].
+    truth "mi" = width - log(2 width) nats for width <= 1/2, else 1 / (4 width). x, y: (n, 1) float64. The smoothed uniform
+    y = x + a u, u on [0, 1], is this task at width a / 2. Source: [czyz2023beyond].
     """
     checks.positive(width, "width")
     draws = torch.rand(checks.counted(n, "n"), 2, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
@@ -106,10 +110,26 @@ def additive_uniform(n: int, width: float, *, seed: int) -> Paired:
     return split(torch.cat([x, x + width * (2 * draws[:, 1:] - 1)], 1), 1, {"mi": mi})
 
 
+def log_gamma_exponential(n: int, inverse_shape: float, *, d: int = 1, seed: int) -> Paired:
+    r"""Return d pairs x = log g, g of a gamma law of shape 1 / k, and y = log e - x, e exponential: skewed, long tails.
+
+    truth "mi" = d (psi(1 / k) + k + log k) nats, k = `inverse_shape`. x, y: (n, d) float64.
+    Source: [kraskov2004estimating] for the pair (g, e / g).
+    """
+    checks.counted(n, "n"), checks.counted(d, "d")
+    shape = 1 / checks.positive(inverse_shape, "inverse_shape")
+    rng = np.random.default_rng(seed)
+    # A gamma variable of small shape underflows; its logarithm is that of shape + 1, plus log u / shape.
+    x = np.log(rng.gamma(shape + 1, size=(n, d))) + np.log(rng.random((n, d))) / shape
+    y = np.log(rng.exponential(size=(n, d))) - x
+    mi = d * (digamma(shape + 1) - math.log(shape))  # psi(1 + a) = psi(a) + 1 / a
+    return Paired(torch.from_numpy(x), torch.from_numpy(y), {"mi": float(mi)})
+
+
 def discrete_mixture(n: int, m: int, *, seed: int) -> Paired:
     r"""Return x uniform on 0..m-1 and y uniform on [x, x + 2]; truth "mi" = log m - (m - 1)/m log 2 nats.
 
-    x, y: (n, 1) float32, x with many ties. Source: [gao2017estimating].
+    x, y: (n, 1) float64, x with many ties. Source: [gao2017estimating].
     """
     checks.counted(m, "m")
     generator = torch.Generator().manual_seed(seed)
@@ -136,12 +156,40 @@ def noisy_channel(n: int, classes: int, error: float, *, seed: int) -> Paired:
 
 def split(z: Tensor, dx: int, truth: dict) -> Paired:
     """Return the first dx columns and the others as a pair."""
-    return Paired(z[:, :dx].float(), z[:, dx:].float(), truth)
+    return Paired(z[:, :dx], z[:, dx:], truth)
 
 
 def half_cube(x: Tensor) -> Tensor:
     """Return x |x|^(1/2), which lengthens tails; keeps mutual information. x: (n, d)."""
     return x * x.abs().sqrt()
+
+
+def wiggly(x: Tensor) -> Tensor:
+    """Return x + 0.4 sin x + 0.2 sin(1.7 x + 1) + 0.03 sin(3.3 x - 2.5); keeps mutual information, as its slope is over 0.16.
+
+    x: (n, d). Source: [czyz2023beyond] for the idea.
+    """
+    return x + 0.4 * x.sin() + 0.2 * (1.7 * x + 1).sin() + 0.03 * (3.3 * x - 2.5).sin()
+
+
+def bimodal(x: Tensor) -> Tensor:
+    """Return t with 0.3 Phi(t) + 0.7 Phi(t - 5) = Phi(x): normal columns become mixtures of two; keeps mutual information.
+
+    x: (n, d). t lies between x and x + 5 and is found by halving. Source: [czyz2023beyond].
+    """
+    z = x.double()
+    sign = torch.where(z > 0, -1.0, 1.0)  # upper tails are compared from above, where they are exact
+    low, high = z.clone(), z + 5
+    for _ in range(60):
+        t = (low + high) / 2
+        above = sign * (0.3 * tail(sign * t) + 0.7 * tail(sign * (t - 5)) - tail(sign * z)) > 0
+        low, high = torch.where(above, low, t), torch.where(above, t, high)
+    return ((low + high) / 2).to(x.dtype)
+
+
+def tail(z: Tensor) -> Tensor:
+    """Return the normal CDF, exact relative to itself for z << 0, where torch's own is not."""
+    return 0.5 * torch.erfc(-z * math.sqrt(0.5))
 
 
 def spiral(x: Tensor) -> Tensor:
@@ -159,4 +207,11 @@ def swiss_roll(x: Tensor) -> Tensor:
 
 
 # One-to-one maps of one side of a pair, which change no mutual information.
-KEEPS_MI = {"asinh": torch.asinh, "half_cube": half_cube, "normal_cdf": torch.special.ndtr, "spiral": spiral}
+KEEPS_MI = {
+    "asinh": torch.asinh,
+    "bimodal": bimodal,
+    "half_cube": half_cube,
+    "normal_cdf": torch.special.ndtr,
+    "spiral": spiral,
+    "wiggly": wiggly,
+}

@@ -4,6 +4,8 @@ D_CS(p; q) = log [ int p^2 int q^2 / (int p q)^2 ]. Estimates refer to densities
 to the covariance of each difference, so values shrink as widths grow.
 """
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -19,10 +21,7 @@ def cs_divergence(x: Tensor, y: Tensor, *, width: float) -> Tensor:
     x: (..., n, d), y: (..., m, d), not paired -> (...), nats, >= 0, 0 for equal samples; equals -2 log of the cosine
     between the kernel mean embeddings. Source: [yu2024csib].
     """
-    checks.positive(width, "width")
-    u, v = checks.matrix(x, "x") / width, checks.matrix(y, "y") / width
-    if u.shape[-1] != v.shape[-1]:
-        raise ValueError(f"x has {u.shape[-1]} columns and y {v.shape[-1]}; both samples must live in one space")
+    u, v = (z / checks.positive(width, "width") for z in checks.comparable(x, y))
     return row_sums(u).sum(-1).log() + row_sums(v).sum(-1).log() - 2 * log_row_sums(u, v).logsumexp(-1)
 
 
@@ -33,11 +32,27 @@ def conditional_cs_divergence(x: Tensor, y: Tensor, y_hat: Tensor, *, width_x: f
     x: (..., n, dx); y, y_hat: (..., n, dy) -> (...), nats; 0 for y_hat = y. A vector y of shape (n,) is refused: kernels would
     take it for one point. Source: [yu2024csib], Proposition 1.
     """
-    checks.paired(x, y), checks.paired(x, y_hat)
+    return weighed_cs_divergence(x, y, y_hat, width_x, width_y, lambda u: 2 * row_sums(u).log())
+
+
+def misplaced_cs_divergence(x: Tensor, y: Tensor, y_hat: Tensor, *, width_x: float, width_y: float) -> Tensor:
+    r"""Return `conditional_cs_divergence` with sum_i K_ji^2 in the denominators in place of (sum_i K_ji)^2.
+
+    What the public code of [yu2024csib] divides by: kept so that it can be compared, and no estimate of a divergence of
+    conditional densities unless the kernel in x is so narrow that K is the identity, where both agree.
+    """
+    return weighed_cs_divergence(x, y, y_hat, width_x, width_y, lambda u: row_sums(u * 2**0.5).log())
+
+
+def weighed_cs_divergence(
+    x: Tensor, y: Tensor, y_hat: Tensor, width_x: float, width_y: float, log_denominator: Callable[[Tensor], Tensor]
+) -> Tensor:
+    """Return the three logs of a conditional divergence, row j divided by its denominator, made of x / width_x."""
+    checks.paired(x, y), checks.paired(x, y_hat), checks.comparable(y, y_hat, names=("y", "y_hat"))
     checks.positive(width_x, "width_x"), checks.positive(width_y, "width_y")
     u, a, b = x / width_x, y / width_y, y_hat / width_y
     ua, ub = torch.cat([u, a], -1), torch.cat([u, b], -1)
-    weight = -2 * row_sums(u).log()  # log of 1 / K_j^2
+    weight = -log_denominator(u)
     own = [(row_sums(z).log() + weight).logsumexp(-1) for z in (ua, ub)]
     return own[0] + own[1] - 2 * (log_row_sums(ub, ua) + weight).logsumexp(-1)
 
@@ -46,8 +61,9 @@ def cs_qmi(x: Tensor, y: Tensor, *, width_x: float = 1.0, width_y: float = 1.0) 
     r"""Return I_CS = log J + log S_x + log S_y - 2 log C: the Cauchy-Schwarz divergence of p(x, y) from p(x) p(y).
 
     J = sum K.L, S_x = sum K, S_y = sum L, C = sum_i (K1)_i (L1)_i; all powers of n cancel.
-    x: (..., n, dx), y: (..., n, dy), paired -> (...), nats, >= 0, zero for independent smoothed densities. An index of
-    dependence: monotone in the mutual information of normal pairs but far below it. Source: [yu2024csib], Proposition 2.
+    x: (..., n, dx), y: (..., n, dy), paired -> (...), nats, >= 0, zero for independent smoothed densities and
+    for a constant variable. An index of dependence: monotone in the mutual information of normal pairs but far below it.
+    Source: [yu2024csib], Proposition 2.
     """
     u, v = scaled(x, y, width_x, width_y)
     return qmi(row_sums(torch.cat([u, v], -1)), row_sums(u), row_sums(v))

@@ -11,9 +11,9 @@ from lib.kernels import row_sums
 def hsic(x: Tensor, y: Tensor, *, width_x: float = 1.0, width_y: float = 1.0) -> Tensor:
     r"""Return the biased HSIC = tr(K H L H) / (n - 1)^2, H = I - 11'/n.
 
-    tr(KHLH) = sum K.L - (2/n) (K1).(L1) + sum K sum L / n^2. x: (..., n, dx), y: (..., n, dy), paired -> (...), no unit, >= 0.
-    For standard normal pairs with correlation rho and width w, a = 2 + w^2, the population value is
-    w^2 [(a^2 - 4 rho^2)^-1/2 + 1/a - 2 (a^2 - rho^2)^-1/2]. Source: [gretton2005measuring].
+    tr(KHLH) = sum K.L - (2/n) (K1).(L1) + sum K sum L / n^2. x: (..., n, dx), y: (..., n, dy), paired -> (...), no unit, >= 0
+    up to rounding; 0 where one of them is constant. For standard normal pairs with correlation rho and width w, a = 2 + w^2,
+    the population value is w^2 [(a^2 - 4 rho^2)^-1/2 + 1/a - 2 (a^2 - rho^2)^-1/2]. Source: [gretton2005measuring].
     """
     u, v = scaled(x, y, width_x, width_y)
     return centred(row_sums(torch.cat([u, v], -1)), row_sums(u), row_sums(v)) / (x.shape[-2] - 1) ** 2

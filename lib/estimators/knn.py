@@ -2,26 +2,25 @@
 
 import numpy as np
 import torch
-from scipy.spatial import cKDTree
 from scipy.special import digamma
-from sklearn.neighbors import KDTree
 from torch import Tensor
 
 from lib import checks
+from lib.estimators import neighbours
 
 
 def mi_ksg(x: Tensor, y: Tensor, *, k: int = 3) -> Tensor:
     r"""Estimate I(X;Y) = psi(k) + psi(n) - <psi(n_x + 1) + psi(n_y + 1)>, n_x the points strictly nearer in x than the k-th
     neighbour is in the joint max-norm space.
 
-    x: (n, dx), y: (n, dy), paired, n > k -> 0-dim float64, nats; may be slightly negative. Each column is standardised.
-    Assumes continuous data: a point whose k-th neighbour coincides with it has no scale; that is an error, not jittered away.
-    Underestimates large values and high dimensions. Source: [kraskov2004estimating], eq. (8).
+    x: (n, dx), y: (n, dy), paired, n > k -> 0-dim float64, nats; may be slightly negative. Each column is standardised,
+    a constant one adds nothing. Assumes continuous data: a point whose k-th neighbour coincides with it has no scale; that is
+    an error, not jittered away. Underestimates large values and high dimensions. Source: [kraskov2004estimating], eq. (8).
     """
-    a, b, joint = spaces(x, y, k)
-    radius = np.nextafter(neighbours(joint, k)[0][:, -1], 0)
-    inside = digamma(nearer(a, radius)) + digamma(nearer(b, radius))  # the point itself counts, which is the +1
-    return torch.tensor(digamma(k) + digamma(len(a)) - inside.mean(), dtype=torch.float64)
+    reach, counts = neighbours.pairs(*spaces(x, y, k), k)
+    n = len(distinct(reach, k))
+    inside = digamma(counts).sum(0)  # the point itself counts, which is the +1
+    return torch.tensor(digamma(k) + digamma(n) - inside.mean(), dtype=torch.float64)
 
 
 def mi_ksg2(x: Tensor, y: Tensor, *, k: int = 3) -> Tensor:
@@ -29,15 +28,12 @@ def mi_ksg2(x: Tensor, y: Tensor, *, k: int = 3) -> Tensor:
     of the k neighbours of the joint max-norm space is in x.
 
     x: (n, dx), y: (n, dy), paired, n > k -> 0-dim float64, nats; assumptions and errors as for `mi_ksg`. Less noise than that,
-    more bias as k grows. Source: [kraskov2004estimating], eq. (9).
+    more bias as k grows: a constant variable gives -1/k + 1/(n - 1). Source: [kraskov2004estimating], eq. (9).
     """
-    a, b, joint = spaces(x, y, k)
-    nearest = neighbours(joint, k)[1]
-    outside = 0
-    for z in (a, b):
-        reach = np.abs(z[nearest] - z[:, None]).max((1, 2))
-        outside = outside + digamma(nearer(z, reach) - 1)
-    return torch.tensor(digamma(k) - 1 / k + digamma(len(a)) - outside.mean(), dtype=torch.float64)
+    reach, counts = neighbours.pairs(*spaces(x, y, k), k, apart=True)
+    n = len(distinct(reach, k))
+    others = digamma(counts - 1).sum(0)
+    return torch.tensor(digamma(k) - 1 / k + digamma(n) - others.mean(), dtype=torch.float64)
 
 
 def mi_ross(x: Tensor, labels: Tensor, *, k: int = 3) -> Tensor:
@@ -56,8 +52,8 @@ def mi_ross(x: Tensor, labels: Tensor, *, k: int = 3) -> Tensor:
     z, radius = standard(x), np.empty(len(x))
     for c in labels.unique():
         own = (labels == c).cpu().numpy()
-        radius[own] = np.nextafter(neighbours(z[own], k)[0][:, -1], 0)
-    within = digamma(sizes[labels].cpu().numpy()) + digamma(nearer(z, radius))
+        radius[own] = np.nextafter(distinct(neighbours.nearest(z[own], k)[:, -1], k), 0)
+    within = digamma(sizes[labels].cpu().numpy()) + digamma(neighbours.inside(z, radius))
     return torch.tensor(digamma(len(z)) + digamma(k) - within.mean(), dtype=torch.float64)
 
 
@@ -68,30 +64,29 @@ def mi_mixed(x: Tensor, y: Tensor, *, k: int = 3) -> Tensor:
     n_y + 1 count the points at the very same place, which is the plug-in. x: (n, dx), y: (n, dy), paired, n > k -> 0-dim
     float64, nats. Source: [gao2017estimating], with digamma in place of the logarithm, as in its code.
     """
-    a, b, joint = spaces(x, y, k)
-    reach = cKDTree(joint).query(joint, [k + 1], p=np.inf)[0][:, 0]
-    radius = np.where(reach > 0, np.nextafter(reach, 0), 0)
-    own = np.where(reach > 0, k, nearer(joint, np.zeros(len(joint))))
-    inside = digamma(nearer(a, radius)) + digamma(nearer(b, radius))
-    return torch.tensor(np.log(len(a)) + (digamma(own) - inside).mean(), dtype=torch.float64)
+    a, b = spaces(x, y, k)
+    reach, counts = neighbours.pairs(a, b, k)
+    own = np.full(len(a), k)
+    if (tied := reach == 0).any():
+        _, place, times = np.unique(np.hstack([a, b])[tied], axis=0, return_inverse=True, return_counts=True)
+        own[tied] = times[place]
+    return torch.tensor(np.log(len(a)) + (digamma(own) - digamma(counts).sum(0)).mean(), dtype=torch.float64)
 
 
-def spaces(x: Tensor, y: Tensor, k: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Check a pair of samples and return both standardised, and joined."""
+def spaces(x: Tensor, y: Tensor, k: int) -> tuple[np.ndarray, np.ndarray]:
+    """Check a pair of samples and return both standardised."""
     checks.counted(k, "k")
     checks.paired(x, y, least=k + 1)
-    a, b = standard(x), standard(y)
-    return a, b, np.hstack([a, b])
+    return standard(x), standard(y)
 
 
-def neighbours(z: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return distances and indices of each point and its k nearest others in the max-norm, (n, k + 1); refuse ties."""
-    reach, nearest = cKDTree(z).query(z, k + 1, p=np.inf)
-    if (ties := int((reach[:, -1] == 0).sum())) > 0:
+def distinct(reach: np.ndarray, k: int) -> np.ndarray:
+    """Return distances to the k-th neighbour; refuse any that is 0."""
+    if (ties := int((reach == 0).sum())) > 0:
         raise ValueError(
             f"{ties} points coincide with their {k}-th neighbour; drop repeated rows, or use mi_mixed or a binning estimator"
         )
-    return reach, nearest
+    return reach
 
 
 def standard(x: Tensor) -> np.ndarray:
@@ -99,8 +94,3 @@ def standard(x: Tensor) -> np.ndarray:
     z = x.detach().double().cpu()
     spread = z.std(0, correction=0)
     return ((z - z.mean(0)) / torch.where(spread > 0, spread, 1.0)).numpy()
-
-
-def nearer(x: np.ndarray, radius: np.ndarray) -> np.ndarray:
-    """Count, for each point, the points within its radius, itself included, in the max-norm."""
-    return KDTree(x, metric="chebyshev").query_radius(x, radius, count_only=True)

@@ -9,6 +9,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -16,28 +17,36 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory):
-    """A running server with a planted kernel; its address and token."""
-    home = tmp_path_factory.mktemp("home")
+@contextmanager
+def server(folder: Path, home: Path):
+    """A JupyterLab of the workbook in a folder, with a planted kernel; yields address and token."""
     planted = home / "planted/kernels/planted"
     planted.mkdir(parents=True)
     (planted / "kernel.json").write_text(json.dumps({"argv": ["false"], "display_name": "planted", "language": "python"}))
     environment = os.environ | {
         "HOME": str(home),
+        "PYTHONPATH": str(folder),  # a copy's notebooks import the copy's code
         "JUPYTER_PATH": str(home / "planted"),
         "JUPYTER_RUNTIME_DIR": str(home / "run"),
     }
     options = ["--config=pipelines/jupyter_config.py", "--no-browser", "--port=0", "--allow-root"]
     with (home / "log").open("w") as log:
-        server = subprocess.Popen([sys.executable, "-m", "jupyterlab", *options], cwd=ROOT, env=environment, stderr=log)
-    until = time.monotonic() + 90
-    while not (found := re.search(r"(http://127\.0\.0\.1:\d+)/lab\?token=(\w+)", (home / "log").read_text())):
-        assert time.monotonic() < until and server.poll() is None, (home / "log").read_text()
-        time.sleep(0.2)
-    yield found[1], found[2]
-    server.send_signal(signal.SIGTERM)
-    server.wait(30)
+        process = subprocess.Popen([sys.executable, "-m", "jupyterlab", *options], cwd=folder, env=environment, stderr=log)
+    try:
+        until = time.monotonic() + 90
+        while not (found := re.search(r"(http://127\.0\.0\.1:\d+)/lab\?token=(\w+)", (home / "log").read_text())):
+            assert time.monotonic() < until and process.poll() is None, (home / "log").read_text()
+            time.sleep(0.2)
+        yield found[1], found[2]
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(30)
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory):
+    with server(ROOT, tmp_path_factory.mktemp("home")) as where:
+        yield where
 
 
 def asked(address: str, token: str = "") -> dict:

@@ -1,0 +1,140 @@
+"""The GPU's sums on a CPU: values and gradients by Triton's own interpreter, and whether the kernels compile for a GPU."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from lib import kernels
+
+ROOT = Path(__file__).parents[1]
+
+# Ragged rows and columns, several spans of columns, several parts of them, stacked members, a distance that underflows.
+SIZES = [((70, 3), None), ((150, 20), None), ((2, 2, 70, 5), None), ((60, 3), (300, 3)), ((2, 40, 17), (2, 140, 17))]
+
+ERRORS = """
+import json, sys, torch
+from lib import kernels, kernels_triton
+kernels.fused = lambda u: kernels_triton  # as if the tensors were on a GPU
+
+def dense(u, v=None, log=False):
+    d = u[..., :, None, :] - (u if v is None else v)[..., None, :, :]
+    e = -d.square().sum(-1) / 2
+    return e.logsumexp(-1) if log else e.exp().sum(-1)
+
+def errors(f, exact, inputs, weights):
+    single, double = ([z.to(t).requires_grad_() for z in inputs] for t in (torch.float32, torch.float64))
+    got, want = f(*single), exact(*double)
+    slopes = zip(torch.autograd.grad((got * weights.float()).sum(), single),
+                 torch.autograd.grad((want * weights).sum(), double))
+    repeat = torch.equal(f(*single), got)
+    value = ((got - want) / want).abs().max().item()
+    return [value, *(((g - w).norm() / w.norm()).item() for g, w in slopes), float(not repeat)]
+
+found, bars = {}, {}
+for shape, other in json.loads(sys.argv[1]):
+    draw = torch.Generator().manual_seed(0)
+    inputs = [0.7 * torch.randn(s, generator=draw) + 0.5 for s in (shape, other) if s]
+    weights = torch.randn(shape[:-1], generator=draw, dtype=torch.float64)
+    found[f"sums {shape} {other}"] = errors(kernels.row_sums, dense, inputs, weights)
+    if other:
+        far = [inputs[0], inputs[1] + 15 * shape[-1] ** -0.5]  # e^-112 and less underflows in single precision
+        found[f"logs {shape} {other}"] = errors(kernels.log_row_sums, lambda u, v: dense(u, v, log=True), far, weights)
+        # An exponent cannot be better than the largest squared norm, rounded.
+        norms = max(z.square().sum(-1).max().item() for z in kernels.centred(*far))
+        bars[f"logs {shape} {other}"] = max(1e-5, 2 * torch.finfo(torch.float32).eps * norms)
+print(json.dumps([found, bars]))
+"""
+
+POWERS = """
+import json, torch, triton, triton.language as tl
+from lib.kernels_triton import polynomial_exp2
+
+@triton.jit
+def powers(t, out, n: tl.constexpr):
+    i = tl.arange(0, n)
+    tl.store(out + i, polynomial_exp2(tl.load(t + i)))
+
+t = torch.linspace(-126, 0, 2**14)
+out = torch.empty_like(t)
+powers[(1,)](t, out, n=2**14)
+print(json.dumps((out / t.double().exp2() - 1).abs().max().item()))
+"""
+
+# Compute capability 9.0: registers spill little and shared memory suits any GPU of the last years.
+COMPILED = """
+import json, triton
+from triton.backends.compiler import GPUTarget
+from triton.compiler import ASTSource
+from lib import kernels_triton as k
+
+names = dict.fromkeys(("a", "na", "b", "nb", "p", "q"), "*fp32") | dict.fromkeys(("n", "m", "d", "each"), "i32")
+names["out"] = "*fp64"
+fixed = {"SAME": True, "LARGEST": False, "ROWS": k.ROWS, "COLUMNS": k.COLUMNS}
+found = {}
+for f, wide in ((k.reduce_rows, k.MOST_FEATURES), (k.moments, 16)):
+    args = f.arg_names
+    constants = {(args.index(name),): value for name, value in (fixed | {"WIDE": wide}).items() if name in args}
+    source = ASTSource(f, {name: names.get(name, "constexpr") for name in args}, constants)
+    compiled = triton.compile(source, target=GPUTarget("cuda", 90, 32), options=k.LAUNCH)
+    ptx = compiled.asm["ptx"]
+    found[f.__name__] = compiled.metadata.shared, ptx.count("ex2.approx"), ptx.count("atom.")
+print(json.dumps(found))
+"""
+
+
+def answer(program, tmp_path, *arguments, interpret):
+    """Run a program that prints one JSON value; Triton reads its mode when it is imported, so each has its own process."""
+    mode = {"TRITON_INTERPRET": "1"} if interpret else {}
+    path = tmp_path / "program.py"  # Triton reads the source of its functions from a file
+    path.write_text(program)
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "TRITON_CACHE_DIR": str(tmp_path), "OMP_NUM_THREADS": "1"} | mode
+    command = [sys.executable, str(path), *arguments]
+    run = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    return json.loads(run.stdout)
+
+
+def test_values_and_gradients_are_the_dense_ones(tmp_path):
+    found, bars = answer(ERRORS, tmp_path, json.dumps(SIZES), interpret=True)
+    assert len(found) == 7 and len(bars) == 2
+    for case, errors in found.items():
+        assert max(errors) < bars.get(case, 1e-5), f"{case}: value, gradients, repeat off by {errors}"
+
+
+def test_powers_by_polynomial(tmp_path):
+    assert answer(POWERS, tmp_path, interpret=True) < 3e-7
+
+
+def test_compiles_for_a_gpu(tmp_path):
+    for name, (shared, powers, atomics) in answer(COMPILED, tmp_path, interpret=False).items():
+        assert shared <= 99 * 1024, f"{name} wants {shared} bytes of shared memory"
+        assert atomics == 0, f"{name} adds in an order that may change"
+        # Three of four blocks use the special units: 3/4 of ROWS * 4 COLUMNS powers over 128 threads.
+        assert powers == 48
+
+
+def test_triton_is_imported_for_a_gpu_only():
+    code = "import sys, torch; from lib.kernels import row_sums; row_sums(torch.randn(9, 2)); print('triton' in sys.modules)"
+    run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "False"
+
+
+class Described:
+    """A tensor as the choice of an engine sees it."""
+
+    def __init__(self, cuda, dtype, d):
+        """Say where it would be."""
+        self.is_cuda, self.dtype, self.shape = cuda, dtype, (10, d)
+
+
+@pytest.mark.parametrize(
+    ("cuda", "dtype", "d", "expected"),
+    [(True, "float32", 64, True), (True, "float32", 65, False), (True, "float64", 8, False), (False, "float32", 8, False)],
+)
+def test_the_gpu_takes_what_it_can_hold_in_single_precision(cuda, dtype, d, expected):
+    assert bool(kernels.fused(Described(cuda, getattr(torch, dtype), d))) is expected

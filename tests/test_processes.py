@@ -1,0 +1,76 @@
+"""Work spread over processes comes back in order, fails aloud, and ends with its parent."""
+
+import math
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from lib.processes import each
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.mark.parametrize("workers", [1, 2, None])
+def test_results_come_in_the_order_of_the_items(workers):
+    assert list(each(math.factorial, range(7), workers=workers)) == [math.factorial(n) for n in range(7)]
+    assert list(each(math.factorial, [], workers=workers)) == []
+
+
+def who(_):
+    time.sleep(0.2)
+    return os.getpid()
+
+
+def test_two_workers_are_two_other_processes():
+    assert len(set(each(who, range(6), workers=2)) - {os.getpid()}) == 2
+    assert set(each(who, range(2), workers=1)) == {os.getpid()}
+
+
+def test_the_environment_may_say_how_many_workers_there_are(monkeypatch):
+    monkeypatch.setenv("HOURGLASS_WORKERS", "1")
+    assert set(each(who, range(2))) == {os.getpid()}
+    assert len(set(each(who, range(6), workers=2)) - {os.getpid()}) == 2
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_an_error_of_the_function_is_an_error_here(workers):
+    with pytest.raises(TypeError, match="cannot be interpreted as an integer"):
+        list(each(math.factorial, [3, "three"], workers=workers))
+
+
+WORKING = """
+import time
+from lib.processes import each
+if __name__ == "__main__":
+    list(each(time.sleep, [0.0, 0.0, 300.0, 300.0], workers=2))
+"""
+
+
+def alive(pid):
+    """Whether a process runs; one that ended and that nobody has waited for does not."""
+    status = Path(f"/proc/{pid}/status")
+    return status.exists() and "State:\tZ" not in status.read_text()
+
+
+def test_killed_parents_leave_no_worker(tmp_path):
+    (tmp_path / "working.py").write_text(WORKING)
+    parent = subprocess.Popen([sys.executable, "working.py"], cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(ROOT)})
+
+    def children():
+        found = subprocess.run(["pgrep", "-P", str(parent.pid)], capture_output=True, text=True).stdout.split()
+        return [int(pid) for pid in found if "spawn_main" in Path(f"/proc/{pid}/cmdline").read_text()]
+
+    waited = time.monotonic()
+    while len(workers := children()) < 2:
+        assert time.monotonic() - waited < 60, "no workers"
+        time.sleep(0.1)
+    time.sleep(1)  # both sleep their 300 s
+    os.kill(parent.pid, signal.SIGKILL)
+    parent.wait()
+    time.sleep(0.5)
+    assert not any(map(alive, workers))
