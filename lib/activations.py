@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 import pandas as pd
 import torch
-from lightning_fabric import Fabric
 from torch import Tensor
 
 from lib import checks, plane, train, trained
@@ -68,7 +67,7 @@ def run(
 
 def measured(plan: dict, estimators: dict, accelerator: str, asked: Networks) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Train one set of networks; return its planes and its scores."""
-    fabric, task = Fabric(accelerator=accelerator, devices=1), twelve_bit()
+    fabric, task = train.one_device(accelerator), twelve_bit()
     split = Split(*(Rows(*fabric.to_device(tuple(part))) for part in words(asked.seeds, asked.order)))
     method = networks(asked, task.x.shape[1])
     plan = planned(plan | {"select": "last", "snapshots": True})

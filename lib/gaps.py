@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 import pandas as pd
 import torch
-from lightning_fabric import Fabric
 
 from lib import checks
 from lib.bottlenecks.plain import plain_terms
@@ -20,7 +19,7 @@ from lib.plan import Plan, planned
 from lib.plane import standard
 from lib.processes import each
 from lib.progress import bar
-from lib.train import Members, fit, score
+from lib.train import Members, fit, one_device, score
 from lib.types import Split, Table
 
 
@@ -61,7 +60,7 @@ def measured(split: Split, seeds: list[int], rows: int, kind: Kind) -> pd.DataFr
     depth, width, plan = kind
     shape = {"hidden": [width] * (depth - 1), "code": width, "activate_code": True, "activation": "relu"}
     model, members = Bottleneck(seeds, split.train.x.shape[-1], 1, shape), Members("plain", seeds, [0.0])
-    fit(Fabric(accelerator="cpu", devices=1), model, plain_terms, split, plan, members)
+    fit(one_device("cpu"), model, plain_terms, split, plan, members)
     train, test = (score(model, plain_terms, part, members) for part in (split.train, split.test))
     drawn = torch.randperm(split.train.x.shape[1], generator=torch.Generator().manual_seed(0))[:rows]
     x, y = split.train.x[:, drawn], split.train.y[:, drawn]

@@ -4,13 +4,12 @@ from collections.abc import Sequence
 from functools import partial
 
 import pandas as pd
-from lightning_fabric import Fabric
 
 from lib.bottlenecks.plain import plain_terms
 from lib.data import prepared
 from lib.nets import Bottleneck
 from lib.plan import planned
-from lib.train import Members, fit, score
+from lib.train import Members, fit, one_device, score
 from lib.types import Table
 
 
@@ -28,7 +27,7 @@ def course(table: Table, shape: dict, plan: tuple, seeds: list[int], fractions: 
     """Train one kind and score the weights of every recorded epoch."""
     split = prepared.split(table, seeds=seeds, fractions=fractions, leak=leak)
     model, members = Bottleneck(seeds, split.train.x.shape[-1], 1, shape), Members("plain", seeds, [0.0])
-    done = fit(Fabric(accelerator="cpu", devices=1), model, plain_terms, split, plan, members)
+    done = fit(one_device("cpu"), model, plain_terms, split, plan, members)
     rows = []
     for index, epoch in enumerate(done.epochs):
         model.load_state_dict({name: film[index] for name, film in done.snapshots.items()})

@@ -10,10 +10,9 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
-from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from lib.bottlenecks.misses import miss
@@ -22,6 +21,9 @@ from lib.nets import Bottleneck
 from lib.plan import Plan, epochs_recorded, planned
 from lib.progress import bar
 from lib.types import Rows, Split, Terms
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 # Fabric asks torch to look for GPUs through the driver; on a machine without one Adam then spends 0.2 ms a step on looking.
 os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] = "0"
@@ -47,8 +49,15 @@ class Fitted(NamedTuple):
     snapshots: dict[str, Tensor]  # weight name -> (recorded epochs, R, ...)
 
 
+def one_device(accelerator: str) -> "Fabric":
+    """Return Lightning Fabric on one device: "cpu", "cuda", or "auto" for the best there is."""
+    from lightning_fabric import Fabric  # where it is used: it takes a second and a half to import
+
+    return Fabric(accelerator=accelerator, devices=1)
+
+
 def fit(
-    fabric: Fabric,
+    fabric: "Fabric",
     model: Bottleneck,
     terms: Objective,
     split: Split,

@@ -8,7 +8,6 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 import torch
-from lightning_fabric import Fabric
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -18,7 +17,7 @@ from lib.data import prepared
 from lib.nets import Bottleneck
 from lib.plan import planned
 from lib.processes import each
-from lib.train import Members, fit, score
+from lib.train import Members, fit, one_device, score
 from lib.types import Split, Terms
 
 
@@ -63,7 +62,7 @@ def fit_all(data: Path, facts: dict, *, accelerator: str, checkpoints: str, work
 
 def fit_one(data: Path, facts: dict, accelerator: str, checkpoints: str, label: str) -> Outcome:
     """Train one method of a run and score what it selected."""
-    fabric, split = Fabric(accelerator=accelerator, devices=1), prepared.read(data, facts["seeds"]).split
+    fabric, split = one_device(accelerator), prepared.read(data, facts["seeds"]).split
     split = Split(*(type(part)(*fabric.to_device(tuple(part))) for part in split))
     method = untrained(facts, label)
     path = Path(checkpoints.format(label=label))

@@ -7,11 +7,10 @@ from playwright.sync_api import expect, sync_playwright
 
 from tests.pipeline.test_lab import server
 from tests.pipeline.test_report import CHROMIUM, browser
-from tests.pipeline.test_workbook import workbook  # noqa: F401 - a fixture
 
 
 @pytest.fixture(scope="module")
-def page(workbook, tmp_path_factory):  # noqa: F811
+def page(workbook, tmp_path_factory):
     """The explorer's notebook, open and run, in the copy at smoke scale."""
     with server(workbook.resolve(), tmp_path_factory.mktemp("home")) as (address, token), sync_playwright() as driver:
         chromium = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])

@@ -11,7 +11,6 @@ import pytest
 
 from lib import runs
 from pipelines import workspace
-from tests.pipeline.test_workbook import workbook  # noqa: F401 - a fixture
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 browser = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")
@@ -69,7 +68,7 @@ PAGES = ["index.html", "pages/data.html", "pages/cs_ib_regression.html", "pages/
 @browser
 @pytest.mark.parametrize("width", [400, 1280])
 @pytest.mark.parametrize("name", PAGES)
-def test_pages_are_whole_at_every_width(workbook, tmp_path, name, width):  # noqa: F811
+def test_pages_are_whole_at_every_width(workbook, tmp_path, name, width):
     found, console = probed(workbook.resolve() / "reports" / name, tmp_path, width)
     assert found["width"] == width
     assert found["missing"] == [] and found["outside"] == [] and found["tex"] == 0, found
@@ -79,7 +78,7 @@ def test_pages_are_whole_at_every_width(workbook, tmp_path, name, width):  # noq
 
 
 @browser
-def test_the_probe_can_fail(workbook, tmp_path):  # noqa: F811
+def test_the_probe_can_fail(workbook, tmp_path):
     page = workbook.resolve() / "reports/pages/data.html"
     before = page.read_text()
     spoilt = (
@@ -93,21 +92,21 @@ def test_the_probe_can_fail(workbook, tmp_path):  # noqa: F811
     assert found["missing"] == ["lost"] and found["outside"] and found["page"] > 400 and "bad" in console
 
 
-def test_pages_run_nothing_and_load_nothing(workbook):  # noqa: F811
+def test_pages_run_nothing_and_load_nothing(workbook):
     for name in PAGES:
         page = (workbook / "reports" / name).read_text()
         assert "<script" not in page.lower() and " onload=" not in page
         assert not re.findall(r'(?:src|href)="https?://[^"]+\.(?:js|css|png|svg|woff2?)"', page)
 
 
-def test_links_lead_somewhere(workbook):  # noqa: F811
+def test_links_lead_somewhere(workbook):
     for name in PAGES:
         page = workbook / "reports" / name
         for link in re.findall(r'(?:src|href)="([^"#:]+)(?:#[^"]*)?"', page.read_text()):
             assert (page.parent / link).exists(), f"{name} leads to {link}, which is not there"
 
 
-def test_every_claim_and_card_is_shown(workbook):  # noqa: F811
+def test_every_claim_and_card_is_shown(workbook):
     page = (workbook / "reports/index.html").read_text()
     assert all(row["id"] in page for row in runs.read_json(workbook / "reports/claims.json"))
     data = (workbook / "reports/pages/data.html").read_text()

@@ -16,29 +16,15 @@ from ruamel.yaml import YAML
 
 from lib import claims, runs
 from pipelines import ledger, workspace
+from tests.pipeline.conftest import ROOT, repro
 from tests.pipeline.test_runner import processes_end_in, wait_for
-
-ROOT = Path(__file__).parents[2]
-
-
-def repro(copy: Path, *options: str) -> subprocess.CompletedProcess:
-    return workspace.run(copy, "pipelines.repro", *options, capture_output=True, text=True)
-
-
-@pytest.fixture(scope="module")
-def workbook():
-    """The copy after `make repro SCALE=smoke`."""
-    copy = workspace.refresh(ROOT / workspace.SMOKE)
-    done = repro(copy)
-    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-    return copy
 
 
 @pytest.fixture
 def params(workbook):
-    """A function that edits the copy's params.yaml for one test; results return from DVC's run cache afterwards."""
+    """A function that edits the copy's params.yaml for one test."""
     path = workbook / "params.yaml"
-    before, lock = path.read_bytes(), runs.read_yaml(workbook / "dvc.lock")
+    before = path.read_bytes()
 
     def edit(change):
         yaml = YAML()
@@ -49,8 +35,6 @@ def params(workbook):
 
     yield edit
     path.write_bytes(before)
-    assert repro(workbook).returncode == 0
-    assert runs.read_yaml(workbook / "dvc.lock") == lock, "the way back leads elsewhere"
 
 
 def forget(workbook: Path, stage: str) -> None:
@@ -80,13 +64,10 @@ def test_ends_by_showing_the_report_and_the_claims(workbook):
     assert all(row["id"] in out for row in rows)
 
 
-def test_running_all_again_gives_the_same_bytes(workbook):
-    lock, pages = (workbook / "dvc.lock").read_bytes(), tracked_bytes(workbook)
-    done = workspace.run(workbook, "dvc", "repro", "--force", capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.count("Running stage") == lock.count(b"cmd:")
-    assert (workbook / "dvc.lock").read_bytes() == lock
-    assert tracked_bytes(workbook) == pages
+def test_two_copies_give_the_same_bytes(twins):
+    here, there = twins
+    assert (here / "dvc.lock").read_bytes() == (there / "dvc.lock").read_bytes()
+    assert tracked_bytes(here) == tracked_bytes(there)
 
 
 @pytest.mark.parametrize(("stage", "name"), [("train@relu", "train-relu"), ("report", "report")])
@@ -184,6 +165,13 @@ def test_bad_parameters_stop_the_run_with_one_message(workbook, params, case):
     assert not list((workbook / "build/partial").glob("*-*")), "something half-written is left"
 
 
+def test_the_way_back_leads_to_the_same_lock(twins):
+    here, there = twins
+    assert repro(here).returncode == 0  # results return from DVC's run cache
+    assert runs.read_yaml(here / "dvc.lock") == runs.read_yaml(there / "dvc.lock")
+    assert tracked_bytes(here) == tracked_bytes(there)
+
+
 def test_lost_data_come_back_and_rotten_ones_are_named(workbook):
     raw = workbook / "data/raw"
     shutil.rmtree(raw / "diabetes")
@@ -250,8 +238,3 @@ def test_every_scale_of_the_expectation_names_the_same_claims(workbook):
     expected = runs.read_json(ROOT / "reports/expected.json")
     ids = {row["id"] for row in runs.read_json(workbook / "reports/claims.json")}
     assert set(expected) == {"smoke", "embedded"} and all(set(verdicts) == ids for verdicts in expected.values())
-
-
-def test_notebooks_hold_what_this_code_gives():
-    done = subprocess.run([sys.executable, "-m", "pipelines.notebooks", "--check"], cwd=ROOT, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
