@@ -143,7 +143,7 @@ BAD = {
     ),
     "an unknown run": (
         lambda p: p["studies"]["cs_ib_regression"]["parameters"].__setitem__("data", ["diabetis"]),
-        "no run 'diabetis' in runs/regression; there are: diabetes, flights, rotated_digits",
+        "no run 'diabetis' in runs/regression; there are: diabetes, flights",
     ),
     "an unknown data set": (
         lambda p: p["data"]["diabetes"].__setitem__("source", "diabetis"),
