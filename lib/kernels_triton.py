@@ -1,118 +1,236 @@
 """Sums of Gaussian kernels over pairs on a GPU, in the manner of flash attention: exponents never leave the multiprocessor.
 
-Rows are a_i, columns b_j, both centred and scaled so that a kernel is 2^(e_ij), e_ij = -|a_i - b_j|^2 / 2. A program owns a
-block of rows, walks the columns in a fixed order and adds float32 sums of SPAN columns to float64 totals; no two programs
-write to one place, so repeats are bit-identical. Memory is O(n d). Products are 3xTF32 (each factor split into a high and a
-low part), as plain TF32 would put its 2^-11 straight into the exponent; norms are float32.
+Rows are a_i, columns b_j, both centred and scaled so that a kernel is 2^(e_ij), e_ij = -|a_i - b_j|^2 / 2. Tensor cores take
+11 bits of a factor (TF32), which is too few for an exponent, so each number is split once, before the walk, into a high and
+a low part. Of few features, e_ij is one product of concatenated parts, norms included; of many, three products are added.
+Either has the error of float32.
 
-One block of columns in BLOCKS = 4 takes its powers by a polynomial on the multiply-add units, beside the special units that
-serve the others. On paper: with 16 special and 128 multiply-add results a clock, a share p at degree 5 is free while
-8 (1 - p) >= 9 p + 2.5, that is p <= 0.32, and one quarter takes a quarter off the special units' time.
-Neither this nor any speed has been measured on a GPU; values and gradients are tested by Triton's interpreter on a CPU.
+A program owns a tile of rows, walks the columns in a fixed order and adds float32 sums of some tiles of columns to float64
+totals; no two programs write to one place, so repeats are bit-identical. Memory is O(n d).
+
+On an H200 the sums reach two thirds of the rate of the special units alone (reports/benchmarks_gpu.md). Taking one power in
+four by a polynomial on the multiply-add units, to relieve them, was a quarter slower.
 """
 
 import math
+from typing import NamedTuple
 
 import torch
 import triton
 import triton.language as tl
 from torch import Tensor
 from torch.autograd.function import FunctionCtx, once_differentiable
+from torch.nn import functional
 
-MOST_FEATURES = 64  # that a program holds in registers
-ROWS = 64
-COLUMNS = 32  # wider blocks and more stages were seen to spill registers, compiled for compute capability 9.0
-LAUNCH = {"num_warps": 4, "num_stages": 1}
-BLOCKS: tl.constexpr = tl.constexpr(4)  # blocks of columns whose sums stay in float32; the last one's powers are polynomials
-SPAN = COLUMNS * BLOCKS.value
+MOST_FEATURES = 64  # whose parts a multiprocessor's shared memory holds
+MOST_JOINED = 20  # features whose concatenated parts are at most 64; beyond, three products were measured faster
 PROGRAMS = 1024  # below this many, columns are split between programs too, to keep every multiprocessor busy
 
 
-@triton.jit
-def polynomial_exp2(t):  # noqa: ANN201
-    """Return 2^t for t in [-126, 0]: degree 5 on [-1/2, 1/2], relative error 2.3e-7, then n added to the exponent field."""
-    n = tl.floor(t + 0.5)
-    f = t - n
-    p = 0.001327647 * f + 0.009675541
-    p = p * f + 0.055507133
-    p = p * f + 0.240221197
-    p = p * f + 0.693146967
-    p = p * f + 1.000000072
-    return (p.to(tl.int32, bitcast=True) + (n.to(tl.int32) << 23)).to(tl.float32, bitcast=True)
+class Tile(NamedTuple):
+    """How much a program takes at a time."""
+
+    rows: int
+    columns: int
+    blocks: int  # of columns, whose sums stay in float32
+    warps: int
+
+
+def tile(d: int, *, gradient: bool) -> Tile:
+    """Return the tile for d features."""
+    if gradient:
+        return Tile(64, 64, 1, 4) if d <= MOST_JOINED else Tile(64, 32, 1, 4)
+    return Tile(128, 64, 4, 8) if d <= MOST_JOINED else Tile(64, 64, 1, 4)
 
 
 @triton.jit
-def block(z, norms, first, size, d, COUNT: tl.constexpr, WIDE: tl.constexpr):  # noqa: ANN201
-    """Load COUNT samples from `first` on, with their terms of the exponent; absent ones are zero."""
+def high(x):  # noqa: ANN201
+    """Return x rounded to the 11 bits of TF32."""
+    return ((x.to(tl.int32, bitcast=True) + 4096) & -8192).to(tl.float32, bitcast=True)
+
+
+@triton.jit
+def block(z, first, size, COUNT: tl.constexpr, WIDE: tl.constexpr, EDGE: tl.constexpr):  # noqa: ANN201
+    """Load COUNT samples from `first` on; on an edge, absent ones are zero."""
     index = first + tl.arange(0, COUNT)
-    feature = tl.arange(0, WIDE)
-    inside = (index[:, None] < size) & (feature[None, :] < d)
-    return index, tl.load(z + index[:, None] * d + feature[None, :], inside, 0.0), tl.load(norms + index, index < size, 0.0)
+    place = z + index[:, None] * WIDE + tl.arange(0, WIDE)[None, :]
+    return tl.load(place, index[:, None] < size, 0.0) if EDGE else tl.load(place)
 
 
 @triton.jit
-def exponent(a, na, b, nb):  # noqa: ANN201
-    """Return -|a_i - b_j|^2 / 2 of a block of rows and a block of columns."""
-    return tl.dot(a, tl.trans(b), input_precision="tf32x3") + na[:, None] + nb[None, :]
+def exponent(  # noqa: ANN201
+    a, low, norms, b, b_low, b_norms, first, m,
+    COLUMNS: tl.constexpr, WIDE: tl.constexpr, JOINED: tl.constexpr, EDGE: tl.constexpr,
+):  # fmt: skip
+    """Return -|a_i - b_j|^2 / 2 of a tile of rows and the columns from `first` on."""
+    columns = tl.trans(block(b, first, m, COLUMNS, WIDE, EDGE))
+    e = tl.dot(a, columns, input_precision="tf32")
+    if not JOINED:
+        j = first + tl.arange(0, COLUMNS)
+        e = tl.dot(low, columns, e, input_precision="tf32")
+        e = tl.dot(a, tl.trans(block(b_low, first, m, COLUMNS, WIDE, EDGE)), e, input_precision="tf32")
+        e += norms[:, None] + (tl.load(b_norms + j, j < m, 0.0) if EDGE else tl.load(b_norms + j))[None, :]
+    return e
 
 
 @triton.jit
-def kernel(e, i, j, m, SAME: tl.constexpr, POLYNOMIAL: tl.constexpr):  # noqa: ANN201
-    """Return 2^e; 0 for absent columns and for self pairs, which are counted apart."""
-    e = tl.minimum(tl.maximum(e, -126.0), 0.0)
-    k = polynomial_exp2(e) if POLYNOMIAL else tl.exp2(e)
-    present = (j[None, :] < m) & (i[:, None] != j[None, :]) if SAME else (j[None, :] < m)
-    return tl.where(present, k, 0.0)
+def kernel(e, i, j, m, SAME: tl.constexpr, EDGE: tl.constexpr):  # noqa: ANN201
+    """Return 2^e; on an edge, 0 for absent columns and for self pairs, which are counted apart."""
+    k = tl.exp2(tl.minimum(e, 0.0))
+    if EDGE:
+        present = (j[None, :] < m) & (i[:, None] != j[None, :]) if SAME else (j[None, :] < m)
+        k = tl.where(present, k, 0.0)
+    return k
+
+
+@triton.jit
+def span_sums(  # noqa: ANN201
+    a, low, norms, i, b, b_low, b_norms, start, m,
+    WIDE: tl.constexpr, JOINED: tl.constexpr, SAME: tl.constexpr, LARGEST: tl.constexpr, ROWS: tl.constexpr,
+    COLUMNS: tl.constexpr, BLOCKS: tl.constexpr, EDGE: tl.constexpr,
+):  # fmt: skip
+    """Sum the kernels of a tile of rows over one span of columns, or find the largest exponents."""
+    span = tl.full((ROWS,), float("-inf") if LARGEST else 0.0, tl.float32)
+    for s in tl.static_range(BLOCKS):
+        first = start + s * COLUMNS
+        j = first + tl.arange(0, COLUMNS)
+        e = exponent(a, low, norms, b, b_low, b_norms, first, m, COLUMNS, WIDE, JOINED, EDGE)
+        if LARGEST:
+            span = tl.maximum(span, tl.max(tl.where(j[None, :] < m, e, float("-inf")) if EDGE else e, 1))
+        else:
+            span += tl.sum(kernel(e, i, j, m, SAME, EDGE), 1)
+    return span
 
 
 @triton.jit
 def reduce_rows(  # noqa: ANN201
-    a, na, b, nb, out, n, m, d, each,
-    WIDE: tl.constexpr, SAME: tl.constexpr, LARGEST: tl.constexpr, ROWS: tl.constexpr, COLUMNS: tl.constexpr,
+    a, low, norms, b, b_low, b_norms, out, n, m, each,
+    WIDE: tl.constexpr, JOINED: tl.constexpr, SAME: tl.constexpr, LARGEST: tl.constexpr, ROWS: tl.constexpr,
+    COLUMNS: tl.constexpr, BLOCKS: tl.constexpr,
 ):  # fmt: skip
-    """Sum the kernels of a block of rows, or find its largest exponents, over one part of `each` columns."""
-    part, member = tl.program_id(1), tl.program_id(2).to(tl.int64)
-    i, rows, norms = block(a + member * n * d, na + member * n, tl.program_id(0) * ROWS, n, d, ROWS, WIDE)
+    """Sum the kernels of a tile of rows, or find its largest exponents, over one part of `each` columns."""
+    top, part, member = tl.program_id(0) * ROWS, tl.program_id(1), tl.program_id(2).to(tl.int64)
+    i = top + tl.arange(0, ROWS)
+    rows = block(a + member * n * WIDE, top, n, ROWS, WIDE, True)
+    rows_low = rows if JOINED else block(low + member * n * WIDE, top, n, ROWS, WIDE, True)
+    own = tl.load(norms + member * n + i, i < n, 0.0)
+    b += member * m * WIDE
+    b_low += member * m * WIDE
+    b_norms += member * m
     total = tl.full((ROWS,), float("-inf") if LARGEST else 0.0, tl.float64)
     for start in range(part * each, tl.minimum(part * each + each, m), COLUMNS * BLOCKS):
-        span = tl.full((ROWS,), float("-inf") if LARGEST else 0.0, tl.float32)
-        for s in tl.static_range(BLOCKS):
-            j, columns, nj = block(b + member * m * d, nb + member * m, start + s * COLUMNS, m, d, COLUMNS, WIDE)
-            e = exponent(rows, norms, columns, nj)
-            if LARGEST:
-                span = tl.maximum(span, tl.max(tl.where(j[None, :] < m, e, float("-inf")), 1))
-            else:
-                span += tl.sum(kernel(e, i, j, m, SAME, s == BLOCKS - 1), 1)
+        stop = start + COLUMNS * BLOCKS
+        if (stop > m) | (SAME & (start < top + ROWS) & (top < stop)):
+            span = span_sums(
+                rows, rows_low, own, i, b, b_low, b_norms, start, m, WIDE, JOINED, SAME, LARGEST, ROWS, COLUMNS, BLOCKS, True
+            )
+        else:
+            span = span_sums(
+                rows, rows_low, own, i, b, b_low, b_norms, start, m, WIDE, JOINED, SAME, LARGEST, ROWS, COLUMNS, BLOCKS, False
+            )
         total = tl.maximum(total, span.to(tl.float64)) if LARGEST else total + span.to(tl.float64)
     tl.store(out + (part * tl.num_programs(2) + member) * n + i, total, i < n)
 
 
 @triton.jit
+def span_moments(  # noqa: ANN201
+    a, low, norms, p, i, b, b_low, b_norms, upper, lower, q, start, m,
+    WIDE: tl.constexpr, DEEP: tl.constexpr, JOINED: tl.constexpr, SAME: tl.constexpr, ROWS: tl.constexpr,
+    COLUMNS: tl.constexpr, BLOCKS: tl.constexpr, EDGE: tl.constexpr,
+):  # fmt: skip
+    """Sum W_ij b_j and W_ij over one span of columns; both factors of the product are split, as those of an exponent."""
+    span = tl.zeros((ROWS, DEEP), tl.float32)
+    weight = tl.zeros((ROWS,), tl.float32)
+    for s in tl.static_range(BLOCKS):
+        first = start + s * COLUMNS
+        j = first + tl.arange(0, COLUMNS)
+        right = tl.load(q + j, j < m, 0.0) if EDGE else tl.load(q + j)
+        e = exponent(a, low, norms, b, b_low, b_norms, first, m, COLUMNS, WIDE, JOINED, EDGE)
+        w = kernel(e, i, j, m, SAME, EDGE) * (p[:, None] + right[None, :])
+        columns = block(upper, first, m, COLUMNS, DEEP, EDGE)
+        span = tl.dot(high(w), columns, span, input_precision="tf32")
+        span = tl.dot(w - high(w), columns, span, input_precision="tf32")
+        span = tl.dot(high(w), block(lower, first, m, COLUMNS, DEEP, EDGE), span, input_precision="tf32")
+        weight += tl.sum(w, 1)
+    return span, weight
+
+
+@triton.jit
 def moments(  # noqa: ANN201
-    a, na, b, nb, p, q, out, n, m, d, each,
-    WIDE: tl.constexpr, SAME: tl.constexpr, ROWS: tl.constexpr, COLUMNS: tl.constexpr,
+    a, low, norms, b, b_low, b_norms, z, upper, lower, p, q, out, n, m, each,
+    WIDE: tl.constexpr, DEEP: tl.constexpr, JOINED: tl.constexpr, SAME: tl.constexpr, ROWS: tl.constexpr,
+    COLUMNS: tl.constexpr, BLOCKS: tl.constexpr,
 ):  # fmt: skip
     """Sum W_ij (b_j - a_i), W_ij = (p_i + q_j) K_ij, over one part of `each` columns, kernels formed again."""
-    part, member = tl.program_id(1), tl.program_id(2).to(tl.int64)
-    i, rows, norms = block(a + member * n * d, na + member * n, tl.program_id(0) * ROWS, n, d, ROWS, WIDE)
+    top, part, member = tl.program_id(0) * ROWS, tl.program_id(1), tl.program_id(2).to(tl.int64)
+    i = top + tl.arange(0, ROWS)
+    rows = block(a + member * n * WIDE, top, n, ROWS, WIDE, True)
+    rows_low = rows if JOINED else block(low + member * n * WIDE, top, n, ROWS, WIDE, True)
+    own = tl.load(norms + member * n + i, i < n, 0.0)
     left = tl.load(p + member * n + i, i < n, 0.0)
-    pull = tl.zeros((ROWS, WIDE), tl.float64)
+    b += member * m * WIDE
+    b_low += member * m * WIDE
+    b_norms += member * m
+    upper += member * m * DEEP
+    lower += member * m * DEEP
+    q += member * m
+    pull = tl.zeros((ROWS, DEEP), tl.float64)
     weight = tl.zeros((ROWS,), tl.float64)
     for start in range(part * each, tl.minimum(part * each + each, m), COLUMNS * BLOCKS):
-        span = tl.zeros((ROWS, WIDE), tl.float32)
-        sums = tl.zeros((ROWS,), tl.float32)
-        for s in tl.static_range(BLOCKS):
-            j, columns, nj = block(b + member * m * d, nb + member * m, start + s * COLUMNS, m, d, COLUMNS, WIDE)
-            right = tl.load(q + member * m + j, j < m, 0.0)
-            w = kernel(exponent(rows, norms, columns, nj), i, j, m, SAME, s == BLOCKS - 1) * (left[:, None] + right[None, :])
-            span += tl.dot(w, columns, input_precision="tf32x3")
-            sums += tl.sum(w, 1)
+        stop = start + COLUMNS * BLOCKS
+        if (stop > m) | (SAME & (start < top + ROWS) & (top < stop)):
+            span, sums = span_moments(
+                rows,
+                rows_low,
+                own,
+                left,
+                i,
+                b,
+                b_low,
+                b_norms,
+                upper,
+                lower,
+                q,
+                start,
+                m,
+                WIDE,
+                DEEP,
+                JOINED,
+                SAME,
+                ROWS,
+                COLUMNS,
+                BLOCKS,
+                True,
+            )
+        else:
+            span, sums = span_moments(
+                rows,
+                rows_low,
+                own,
+                left,
+                i,
+                b,
+                b_low,
+                b_norms,
+                upper,
+                lower,
+                q,
+                start,
+                m,
+                WIDE,
+                DEEP,
+                JOINED,
+                SAME,
+                ROWS,
+                COLUMNS,
+                BLOCKS,
+                False,
+            )
         pull += span.to(tl.float64)
         weight += sums.to(tl.float64)
-    feature = tl.arange(0, WIDE)
-    place = out + ((part * tl.num_programs(2) + member) * n + i[:, None]) * d + feature[None, :]
-    pull -= weight[:, None] * rows.to(tl.float64)
-    tl.store(place, pull, (i[:, None] < n) & (feature[None, :] < d))
+    pull -= weight[:, None] * block(z + member * n * DEEP, top, n, ROWS, DEEP, True).to(tl.float64)
+    place = ((part * tl.num_programs(2) + member) * n + i[:, None]) * DEEP + tl.arange(0, DEEP)[None, :]
+    tl.store(out + place, pull, i[:, None] < n)
 
 
 def half_norms(z: Tensor) -> Tensor:
@@ -120,37 +238,81 @@ def half_norms(z: Tensor) -> Tensor:
     return -0.5 * z.square().sum(-1)
 
 
-def plan(a: Tensor, b: Tensor) -> tuple[tuple[int, int, int], int, int]:
-    """Return the grid (row blocks, parts, members), the columns of a part, and the features filled up to a power of two.
+def split(z: Tensor) -> tuple[Tensor, Tensor]:
+    """Return z rounded to the 11 bits of TF32, and the rest."""
+    upper = ((z.view(torch.int32) + 4096) & -8192).view(torch.float32)
+    return upper, z - upper
 
-    Parts depend on sizes only; they hold O(n + PROGRAMS * ROWS) partial sums.
+
+def padded(z: Tensor) -> Tensor:
+    """Fill the last axis with zeros up to a power of two of at least 16, as tensor cores want it."""
+    return functional.pad(z, (0, max(16, triton.next_power_of_2(z.shape[-1])) - z.shape[-1]))
+
+
+def operands(z: Tensor, norms: Tensor) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
+    """Return what an exponent takes of samples as rows and as columns, (r, n, d), (r, n): two padded factors and the norms.
+
+    With x = h + l, a high and a low part, e_ij = h_i.h_j + h_i.l_j + l_i.h_j + norms_i + norms_j. Joined, the first factor
+    holds it all, (r, n, 3 d + 4, padded), and the others are not read.
     """
-    blocks, spans = -(-a.shape[1] // ROWS), -(-b.shape[1] // SPAN)
-    parts = min(spans, -(-PROGRAMS // (blocks * len(a))))
-    each = -(-spans // parts) * SPAN
-    return (blocks, -(-b.shape[1] // each), len(a)), each, max(16, triton.next_power_of_2(a.shape[2]))
+    h, low = split(z)
+    if z.shape[-1] > MOST_JOINED:
+        both = padded(h), padded(low), norms
+        return both, both
+    norm_h, norm_l = split(norms[..., None])
+    one = torch.ones_like(norm_h)
+    rows = padded(torch.cat([h, h, low, norm_h, norm_l, one, one], -1))
+    columns = padded(torch.cat([h, low, h, one, one, norm_h, norm_l], -1))
+    return (rows, rows, norms), (columns, columns, norms)
+
+
+def plan(a: Tensor, b: Tensor, t: Tile) -> tuple[tuple[int, int, int], int]:
+    """Return the grid (row tiles, parts, members) and the columns of a part.
+
+    Parts depend on sizes only; they hold O(n + PROGRAMS * rows) partial sums.
+    """
+    span = t.columns * t.blocks
+    tiles, spans = -(-a.shape[1] // t.rows), -(-b.shape[1] // span)
+    parts = min(spans, -(-PROGRAMS // (tiles * len(a))))
+    each = -(-spans // parts) * span
+    return (tiles, -(-b.shape[1] // each), len(a)), each
+
+
+def options(t: Tile) -> dict[str, int]:
+    """Return a tile as a kernel takes it."""
+    return {"ROWS": t.rows, "COLUMNS": t.columns, "BLOCKS": t.blocks, "num_warps": t.warps, "num_stages": 1}
+
+
+def widths(d: int) -> dict[str, int]:
+    """Return how wide factors of d features are, and whether one holds all parts."""
+    joined = d <= MOST_JOINED
+    return {"WIDE": max(16, triton.next_power_of_2(3 * d + 4 if joined else d)), "JOINED": joined}
 
 
 def reduced(a: Tensor, b: Tensor, shift: Tensor | None, *, same: bool, largest: bool) -> Tensor:
     """Return the row sums of 2^(e - shift_i), or the largest e; (r, n, d), (r, m, d), (r, n) -> (parts, r, n) float64."""
-    grid, each, wide = plan(a, b)
     na = half_norms(a) if shift is None else half_norms(a) - shift
+    rows, columns = operands(a, na)[0], operands(b, half_norms(b))[1]
+    t = tile(a.shape[-1], gradient=False)
+    grid, each = plan(a, b, t)
     out = a.new_empty(grid[1], *a.shape[:2], dtype=torch.float64)
-    sizes = a.shape[1], b.shape[1], a.shape[2], each
-    options = {"WIDE": wide, "SAME": same, "LARGEST": largest, "ROWS": ROWS, "COLUMNS": COLUMNS}
-    reduce_rows[grid](a, na, b, half_norms(b), out, *sizes, **options, **LAUNCH)
+    sizes = a.shape[1], b.shape[1], each
+    reduce_rows[grid](*rows, *columns, out, *sizes, **widths(a.shape[-1]), SAME=same, LARGEST=largest, **options(t))
     return out
 
 
 def pulled(rows: tuple[Tensor, Tensor, Tensor], columns: tuple[Tensor, Tensor, Tensor], *, same: bool) -> Tensor:
     """Return sum_j (p_i + q_j) K_ij (b_j - a_i) from (a, terms of the exponent, p) and (b, terms, q), (r, n, d)."""
     (a, na, p), (b, nb, q) = rows, columns
-    grid, each, wide = plan(a, b)
-    out = a.new_empty(grid[1], *a.shape, dtype=torch.float64)
-    sizes = a.shape[1], b.shape[1], a.shape[2], each
-    options = {"WIDE": wide, "SAME": same, "ROWS": ROWS, "COLUMNS": COLUMNS}
-    moments[grid](a, na, b, nb, p, q, out, *sizes, **options, **LAUNCH)
-    return out.sum(0).to(a.dtype)
+    left, right, z = operands(a, na)[0], operands(b, nb)[1], padded(a)
+    upper, lower = split(padded(b))
+    t = tile(a.shape[-1], gradient=True)
+    grid, each = plan(a, b, t)
+    out = a.new_empty(grid[1], *z.shape, dtype=torch.float64)
+    sizes = a.shape[1], b.shape[1], each
+    fixed = widths(a.shape[-1]) | {"DEEP": z.shape[-1], "SAME": same} | options(t)
+    moments[grid](*left, *right, z, upper, lower, p, q, out, *sizes, **fixed)
+    return out.sum(0)[..., : a.shape[-1]].to(a.dtype)
 
 
 def members(z: Tensor) -> Tensor:

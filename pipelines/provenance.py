@@ -7,7 +7,8 @@ from datetime import datetime
 from pathlib import Path
 
 from lib import runs
-from pipelines.run_notebook import LOG
+
+LOG = Path("build/logs/stages.csv")  # stage, when, seconds
 
 RECORDED = Path("reports/recorded")
 

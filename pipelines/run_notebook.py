@@ -27,8 +27,9 @@ from papermill.exceptions import PapermillExecutionError  # noqa: E402
 from lib import runs  # noqa: E402
 from pipelines.kernel import execute  # noqa: E402
 from pipelines.notebook_file import clean, declared, typed, write  # noqa: E402
+from pipelines.provenance import LOG  # noqa: E402
 
-PARTIAL, FAILED, LOG = Path("build/partial"), Path("reports/failed"), Path("build/logs/stages.csv")
+PARTIAL, FAILED = Path("build/partial"), Path("reports/failed")
 CODE = ("lib", "pipelines", "params.yaml")
 
 

@@ -30,7 +30,7 @@ def page(rows: list[dict], growth: list[dict]) -> str:
         "Written by `make bench`. A ratio is the peer's CPU time over ours, both by turns in one run, medians, after their",
         "values agreed; where no time is compared the row says what is. A bar holds where the ratio reaches it.",
         "",
-        f"{rows[0]['machine']}; Python {platform.python_version()}, {packages}. Nothing here was timed on a GPU.",
+        f"{rows[0]['machine']}; Python {platform.python_version()}, {packages}. For a GPU see benchmarks_gpu.md.",
         "",
         "| name | workload | peer | ratio | bar | holds |",
         "|---|---|---|---|---|---|",
