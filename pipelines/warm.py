@@ -3,7 +3,7 @@
 python -m pipelines.warm   serves on the socket that is its stdin; `kernels` starts it, pipelines/warm_client.py asks it
 
 A kernel forked here is what a fresh one would be after these imports: none of `lib`, whose code may change between two
-kernels, no figure, random state or thread. Who differs in a variable that libraries may have read is refused, and starts afresh.
+kernels, no figure, random state or thread. Who differs in a variable that libraries may have read starts its own.
 """
 
 import gc
@@ -28,13 +28,16 @@ from lib.processes import die_with_parent
 from pipelines.stage_environment import set_environment
 
 # Not what imports pooch or tqdm.auto: they choose at import between a notebook's progress bar and a terminal's.
-LIBRARIES = """ipykernel.kernelapp torch lightning_fabric safetensors.torch pandas scipy.stats scipy.signal sklearn.datasets
-sklearn.impute sklearn.neighbors ruamel.yaml requests matplotlib.pyplot matplotlib.backends.backend_agg seaborn""".split()
-OWN = ("HOURGLASS_", "JPY_", "DVC_", "PYTEST_", "PWD", "OLDPWD", "SHLVL", "_=")  # variables no library reads at import
+LIBRARIES = (
+    *("ipykernel.kernelapp", "numpy", "torch", "lightning_fabric", "safetensors.torch", "ruamel.yaml", "requests"),
+    *("pandas", "scipy.stats", "scipy.signal", "sklearn.datasets", "sklearn.impute", "sklearn.neighbors"),
+    *("matplotlib.pyplot", "matplotlib.backends.backend_agg", "seaborn"),
+)
+OWN = ("HOURGLASS_", "JPY_", "DVC_", "PYTEST_", "PWD=", "OLDPWD=", "SHLVL=", "_=")  # variables that no library reads at import
 
 
 @contextmanager
-def kernels(folder: Path = Path(), environment: dict[str, str] | None = None) -> Iterator[None]:
+def kernels(folder: Path = Path(), environment: dict[str, str] | None = None) -> Iterator[subprocess.Popen]:
     """Have a server, working in the folder, fork the kernels that this process and its children start meanwhile."""
     with tempfile.TemporaryDirectory(prefix="hourglass-", dir="/tmp") as private:  # a socket's path must be short
         path = f"{private}/kernels"
@@ -43,13 +46,14 @@ def kernels(folder: Path = Path(), environment: dict[str, str] | None = None) ->
             os.chmod(path, 0o600)
             listener.listen(64)  # who comes during the imports waits, and is turned away if they fail
             command = [sys.executable, "-m", "pipelines.warm"]
+            environment = environment or dict(os.environ)  # as a kernel's: readline adds to what a process otherwise inherits
             server = subprocess.Popen(command, stdin=listener, cwd=folder, env=environment, start_new_session=True)
         os.environ["HOURGLASS_WARM"] = path
         try:
-            yield
+            yield server
         finally:
-            del os.environ["HOURGLASS_WARM"]
             server.kill()
+            os.environ.pop("HOURGLASS_WARM", None)
             server.wait()
 
 
@@ -166,7 +170,8 @@ def become(request: dict, files: list[int], made: dict[str, str]) -> None:
     multiprocessing.process.ORIGINAL_DIR = request["cwd"]  # where workers look for modules
     sys.argv = [importlib.util.find_spec("ipykernel_launcher").origin, *request["command"][3:]]
     sys.path_importer_cache.clear()
-    sys.modules["numpy"].random.seed()
+    sys.modules["numpy"].random.seed()  # these two have drawn their seeds at import, which all forks would share
+    sys.modules["torch"].default_generator.seed()
 
 
 def main() -> None:
