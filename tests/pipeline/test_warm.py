@@ -150,6 +150,7 @@ def test_is_interrupted_ends_and_is_killed_as_another(server, tmp_path):
 
 def test_ends_with_its_stage_and_with_its_server(tmp_path):
     toy = Toy(tmp_path)
+    toy.environment.pop("PYTHONPATH", None)
     toy.change("pipelines/warm.py", "LIBRARIES = (", 'LIBRARIES = ("ipykernel.kernelapp", "numpy", "torch") and (')
     with warm.kernels(toy.root, toy.environment) as server:
         toy.environment["HOURGLASS_WARM"] = os.environ["HOURGLASS_WARM"]
