@@ -25,9 +25,6 @@ from lib.types import Rows, Split, Terms
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
-# Fabric asks torch to look for GPUs through the driver; on a machine without one Adam then spends 0.2 ms a step on looking.
-os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] = "0"
-
 Objective = Callable[[Bottleneck, Tensor, Tensor, Tensor], Terms]
 SAVE_EVERY = 20.0  # seconds between checkpoints
 
@@ -53,6 +50,8 @@ def one_device(accelerator: str) -> "Fabric":
     """Return Lightning Fabric on one device: "cpu", "cuda", or "auto" for the best there is."""
     from lightning_fabric import Fabric  # where it is used: it takes a second and a half to import
 
+    # Imported, it has torch look for GPUs through the driver; where there is none, Adam then spends 0.2 ms a step on looking.
+    os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] = "0"
     return Fabric(accelerator=accelerator, devices=1)
 
 

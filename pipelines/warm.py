@@ -62,6 +62,7 @@ def preload() -> dict[str, str]:
     before = dict(os.environ)
     briefly = {
         "JE_ARROW_MALLOC_CONF": "background_thread:false",  # pyarrow's spare allocator would start a thread
+        "PYTORCH_NVML_BASED_CUDA_CHECK": "0",  # lightning_fabric's choice, made for whoever imports it, slows optimisers down
         "JPY_PARENT_PID": "1",  # to ipykernel a parent that need not be watched: a kernel's client is, by the server
     }
     os.environ.update(briefly)
