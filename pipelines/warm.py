@@ -6,6 +6,7 @@ A kernel forked here is what a fresh one would be after these imports: none of `
 kernels, no figure, random state or thread. Who differs in a variable that libraries may have read starts its own.
 """
 
+import builtins
 import gc
 import importlib
 import importlib.util
@@ -23,6 +24,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import SimpleNamespace
 
 from lib.processes import die_with_parent
 from pipelines.stage_environment import set_environment
@@ -66,10 +68,11 @@ def preload() -> dict[str, str]:
         "JPY_PARENT_PID": "1",  # to ipykernel a parent that need not be watched: a kernel's client is, by the server
     }
     os.environ.update(briefly)
-    sys.ps1 = "In : "  # as in a kernel: lightning_fabric looks for it
+    sys.ps1 = "In : "  # as in a kernel: lightning_fabric looks for it, pandas for the next
+    builtins.get_ipython = lambda: SimpleNamespace(kernel=None)
     for name in LIBRARIES:
         importlib.import_module(name)
-    del sys.ps1
+    del sys.ps1, builtins.get_ipython
     for name in [name for name in sys.modules if name.split(".")[0] in ("lib", "pipelines", "rfc3987_syntax")]:
         del sys.modules[name]
     if sys.path[0] == os.getcwd():

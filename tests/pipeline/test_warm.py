@@ -68,6 +68,10 @@ display(pd.DataFrame({"a": [1.5, 2], "b": ["x", None]}))
 Fabric(accelerator="cpu", devices=1).seed_everything(3)
 print(torch.randn(3), hash("a"), torch.get_num_threads(), plt.get_backend())
 ---
+display(pd.DataFrame(np.eye(30)))
+print([pd.get_option(f"display.{name}") for name in ("max_columns", "max_rows", "width", "precision")])
+print(plt.rcParams, np.get_printoptions(), torch.__config__.parallel_info())
+---
 import os, pathlib
 pathlib.Path("parent").write_text(str(os.getppid()))
 """
