@@ -35,7 +35,9 @@ LIBRARIES = (
     *("pandas", "scipy.stats", "scipy.signal", "sklearn.datasets", "sklearn.impute", "sklearn.neighbors"),
     *("matplotlib.pyplot", "matplotlib.backends.backend_agg", "seaborn"),
 )
-OWN = ("HOURGLASS_", "JPY_", "DVC_", "PYTEST_", "PWD=", "OLDPWD=", "SHLVL=", "_=")  # variables that no library reads at import
+# Variables that no library reads at import; a shell that runs a command drops or sets the later ones.
+OWN = ("HOURGLASS_", "JPY_", "DVC_", "PYTEST_", "PWD=", "OLDPWD=", "SHLVL=", "_=")
+OWN += ("PS1=", "PS2=", "LINES=", "COLUMNS=", "BASH_")
 
 
 @contextmanager
