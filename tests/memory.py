@@ -7,15 +7,16 @@ from pathlib import Path
 def growth(work: Callable[[], object]) -> int:
     """Return by how many bytes the resident memory peaks, during the work, above what it was before.
 
-    The peak is set back first: getrusage's is that of the parent where the parent was larger, and that of imports.
+    The peak is set back first: getrusage's is that of the parent where the parent was larger, and that of imports. Pages of
+    libraries that the work is the first to touch are not counted: how many there are depends on the machine's page cache.
     """
     Path("/proc/self/clear_refs").write_text("5")
-    before = peak()
+    before, libraries = resident("VmHWM"), resident("RssFile")
     work()
-    return peak() - before
+    return resident("VmHWM") - before - (resident("RssFile") - libraries)
 
 
-def peak() -> int:
-    """Return the largest resident memory since the peak was set back, in bytes."""
-    (line,) = [line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM")]
+def resident(field: str) -> int:
+    """Return a field of this process's status in bytes: VmHWM is the most resident memory since that was set back."""
+    (line,) = [line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith(field)]
     return int(line.split()[1]) * 1024
