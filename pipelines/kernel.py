@@ -53,6 +53,7 @@ def execute(notebook: nbformat.NotebookNode, values: dict, path: Path) -> nbform
         parameters=values,
         kernel_name="python3",
         kernel_manager_class=NativeKernel,
+        shutdown_kernel="immediate",  # asked to shut down, one in some dozens prints a traceback of its own sockets
         progress_bar={"desc": path.stem} if shown else False,
     )
 
