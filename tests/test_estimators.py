@@ -15,10 +15,7 @@ from lib.estimators.cs import conditional_cs_divergence, cs_divergence, cs_qmi, 
 from lib.estimators.gaussian import mi_gaussian
 from lib.estimators.hsic import hsic
 from lib.estimators.knn import mi_ksg
-
-
-def normal(*shape, seed):
-    return torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+from tests.samples import normal
 
 
 def mean_of_seeds(f, seeds=range(3)):

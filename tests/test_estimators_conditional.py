@@ -13,13 +13,10 @@ from lib.data.synthetic import gaussian_pair
 from lib.estimators import conditional
 from lib.estimators.conditional import cs_qmi_conditional, cs_qmi_conditional_normalised
 from lib.estimators.cs import cs_qmi
+from tests.samples import normal
 
 ROOT = Path(__file__).parents[1]
 WIDTHS = {"width_x": 0.7, "width_t": 0.9, "width_y": 1.3}
-
-
-def normal(*shape, seed):
-    return torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
 
 
 def gram(z, width):

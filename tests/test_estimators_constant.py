@@ -3,24 +3,14 @@
 import pytest
 import torch
 
-from lib.data.synthetic import gaussian_pair
 from lib.estimators import INDEX, MI, binning, kde
 from lib.estimators.conditional import cs_qmi_conditional, cs_qmi_conditional_normalised
 from lib.estimators.cs import cs_divergence, cs_qmi
 from lib.estimators.mmd import mmd, mmd_unbiased
 from lib.estimators.renyi import mi_renyi, mi_renyi_conditional, renyi_entropy
+from tests.samples import normal
 
 BOTH = MI | INDEX
-
-
-def normal(*shape, seed):
-    return torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
-
-
-@pytest.fixture(scope="module")
-def pair():
-    x, y, _ = gaussian_pair(300, 0.7, d=2, seed=0)
-    return x.double(), y.double()
 
 
 def test_a_single_class_says_nothing(pair):

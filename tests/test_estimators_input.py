@@ -5,7 +5,6 @@ import math
 import pytest
 import torch
 
-from lib.data.synthetic import gaussian_pair
 from lib.estimators import INDEX, MI, binning, kde
 from lib.estimators.conditional import cs_qmi_conditional, cs_qmi_conditional_normalised
 from lib.estimators.cs import conditional_cs_divergence, cs_divergence
@@ -13,6 +12,7 @@ from lib.estimators.gaussian import mi_gaussian
 from lib.estimators.knn import mi_ksg
 from lib.estimators.mmd import mmd, mmd_unbiased
 from lib.estimators.renyi import mi_renyi, mi_renyi_conditional, renyi_entropy
+from tests.samples import normal
 
 BOTH = MI | INDEX
 SAMPLES = {  # two samples that need not pair
@@ -42,16 +42,6 @@ FIRST = (
     | {name: lambda x, f=f: f(x, *(torch.arange(5.0)[:, None] for _ in "yz")) for name, f in TRIPLES.items()}
     | ALONE
 )
-
-
-def normal(*shape, seed):
-    return torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
-
-
-@pytest.fixture(scope="module")
-def pair():
-    x, y, _ = gaussian_pair(300, 0.7, d=2, seed=0)
-    return x.double(), y.double()
 
 
 @pytest.mark.parametrize("f", FIRST.values(), ids=FIRST)

@@ -13,14 +13,11 @@ from lib.estimators.gaussian import mi_gaussian, mi_gaussian_unbiased
 from lib.estimators.hsic import hsic, hsic_normalised, hsic_unbiased
 from lib.estimators.mmd import mmd, mmd_unbiased
 from lib.estimators.renyi import mi_renyi, mi_renyi_conditional, mi_renyi_normalised, renyi_entropy
+from tests.samples import normal
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     from hyppo.independence import Hsic
-
-
-def normal(*shape, seed):
-    return torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
 
 
 def gram(z, width):

@@ -11,21 +11,12 @@ from lib.estimators import INDEX, MI, binning, kde
 from lib.estimators.cs import conditional_cs_divergence, cs_divergence
 from lib.estimators.mmd import mmd, mmd_unbiased
 from lib.estimators.renyi import mi_renyi_conditional, renyi_entropy
+from tests.samples import normal
 
 BOTH = MI | INDEX
 BY_NEIGHBOURS = ["kl", "ksg", "ksg2", "mixed"]
 WIDTHS = [name for name in INDEX if name != "cka"]
 STACKED = [name for name in INDEX if "renyi" not in name]
-
-
-def normal(*shape, seed):
-    return torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
-
-
-@pytest.fixture(scope="module")
-def pair():
-    x, y, _ = gaussian_pair(300, 0.7, d=2, seed=0)
-    return x.double(), y.double()
 
 
 @pytest.mark.parametrize("f", BOTH.values(), ids=BOTH)

@@ -14,10 +14,7 @@ from lib.estimators.entropy import bias_cancelling, entropy_kl, entropy_wkl, mi_
 from lib.estimators.hsic import cka, hsic, hsic_unbiased
 from lib.estimators.knn import mi_ksg, mi_ksg2, mi_mixed, mi_ross
 from lib.estimators.renyi import mi_renyi, renyi_entropy
-
-
-def normal(*shape, seed):
-    return torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+from tests.samples import normal
 
 
 def mean_of_seeds(f, seeds=range(5)):

@@ -13,12 +13,9 @@ from sklearn.feature_selection import mutual_info_classif, mutual_info_regressio
 from lib.data.synthetic import gaussian_pair
 from lib.estimators.entropy import entropy_kl, entropy_wkl, mi_kl
 from lib.estimators.knn import mi_ksg, mi_ksg2, mi_mixed, mi_ross, standard
+from tests.samples import normal
 
 NATS = {"base": math.e}  # npeet_plus gives bits if not asked
-
-
-def normal(*shape, seed):
-    return torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
 
 
 def classes(n, d, *, seed):

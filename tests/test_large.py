@@ -14,13 +14,10 @@ from lib import kernels
 from lib.data.synthetic import gaussian_pair
 from lib.estimators import cs_qmi, hsic, hsic_unbiased, large
 from lib.estimators.large import cs_qmi_blocks, cs_qmi_fourier, hsic_blocks, hsic_fourier
+from tests.samples import normal
 
 ROOT = Path(__file__).parents[1]
 ALL = {f.__name__: f for f in (cs_qmi_blocks, cs_qmi_fourier, hsic_blocks, hsic_fourier)}
-
-
-def normal(*shape, seed):
-    return torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
 
 
 def truths(rho, d, width):
