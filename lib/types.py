@@ -43,3 +43,12 @@ class Terms(NamedTuple):
     fit: Tensor  # (...) how badly the prediction misses
     price: Tensor  # (...) what the bottleneck charges for the code
     watch: dict | None = None  # numbers to log, never to differentiate
+
+
+class Trajectories(NamedTuple):
+    """Equally spaced snapshots of one system, with what is known about it."""
+
+    x: Tensor  # (B, T, ...): B trajectories of T snapshots, float64
+    dt: float  # time between snapshots; 1 for a map
+    truth: dict  # exact values, e.g. {"spectrum": complex eigenvalues of one step}
+    controls: Tensor | None = None  # (B, T - 1, m): what acted between snapshot t and t + 1
