@@ -79,7 +79,8 @@ def over_epochs(table: pd.DataFrame, *, value: str, by: str, ax: Axes) -> Axes:
 
 def lines(table: pd.DataFrame, *, x: str, y: str, by: str, ax: Axes, ylabel: str) -> Axes:
     """Draw means over seeds with the seeds' range as a band, one line for each group."""
-    named = table.assign(**{by: [f"{by} {g}" if isinstance(g, int) else g for g in table[by]]})
+    named = table.reset_index(drop=True)  # seaborn wants a unique index where a member's values have ended in NaN
+    named[by] = [f"{by} {g}" if isinstance(g, int) else g for g in named[by]]
     groups = named[by].nunique()
     sns.lineplot(named, x=x, y=y, hue=by, errorbar=("pi", 100), palette=(COLOURS * 4)[:groups], linewidth=1.4, ax=ax)
     ax.set(xlabel=x, ylabel=ylabel)

@@ -173,6 +173,12 @@ def test_loss_curves_start_at_each_methods_smallest_beta(ax):
     np.testing.assert_allclose(ax.lines[0].get_ydata(), [1, 2])
 
 
+def test_loss_curves_of_stacked_methods_go_on_where_a_member_diverged(ax):
+    method = pd.DataFrame({"method": "a", "beta": 0.0, "seed": [0, 0, 1, 1], "epoch": [1, 2, 1, 2], "valid": [1, 2, 3, np.nan]})
+    plot.loss_curves(pd.concat([method, method.assign(method="b", valid=[2.0, 3.0, 4.0, 5.0])]), ax=ax)
+    np.testing.assert_allclose([line.get_ydata() for line in ax.lines[:2]], [[2, 2], [3, 4]])
+
+
 def test_svg_bytes_repeat(tmp_path):
     def drawn(name):
         with plot.style():
