@@ -8,6 +8,7 @@ import os
 import sys
 from pathlib import Path
 
+from pipelines import warm_client
 from pipelines.stage_environment import compute_alone, set_environment
 
 set_environment()
@@ -32,6 +33,10 @@ class NativeKernel(AsyncKernelManager):
 
     def _kernel_spec_manager_default(self) -> NativeSpecs:
         return NativeSpecs(parent=self)
+
+    def format_kernel_cmd(self, extra_arguments: list[str] | None = None) -> list[str]:
+        """Return the command that starts the kernel, by a server of kernels where one is named."""
+        return warm_client.command(super().format_kernel_cmd(extra_arguments))
 
     async def _async_interrupt_kernel(self) -> None:
         """Interrupt, but not on the way to a shutdown, where an idle kernel would report an error."""

@@ -15,7 +15,7 @@ set_environment()
 
 import nbformat  # noqa: E402
 
-from pipelines import workspace  # noqa: E402
+from pipelines import warm, workspace  # noqa: E402
 from pipelines.notebook_file import clean, source, write  # noqa: E402
 
 
@@ -32,7 +32,8 @@ def main() -> int:
     copy = workspace.refresh()
     if status := workspace.run(copy, "pipelines.repro").returncode:
         return status
-    changed = [path for path in committed() if rerun(path, copy, check)]
+    with warm.kernels(copy, workspace.environment()):
+        changed = [path for path in committed() if rerun(path, copy, check)]
     for path in changed:
         print(
             f"{path}: {'outputs are not those of a fresh smoke run; `make notebooks` rewrites them' if check else 'rewritten'}"

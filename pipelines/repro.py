@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from lib.processes import die_with_parent
-from pipelines import doctor, ledger, provenance
+from pipelines import doctor, ledger, provenance, warm
 from pipelines.stage_environment import set_environment
 
 LOCK = Path("build/repro.lock")
@@ -76,7 +76,7 @@ def main() -> int:
     args = parser.parse_args()
     set_environment()
     start = time.monotonic()
-    with alone():
+    with alone(), warm.kernels():
         if status := reproduce(args):
             print(
                 "make repro stopped; nothing half-done counts as a result, run it again after mending the cause",

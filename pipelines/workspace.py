@@ -41,9 +41,13 @@ def remove_others(target: Path, files: set[Path]) -> None:
                 copy.unlink()
 
 
+def environment() -> dict[str, str]:
+    """Return the variables with which processes work in the copy."""
+    set_environment()
+    kept = {k: v for k, v in os.environ.items() if k != "MATPLOTLIBRC"}
+    return kept | {"PATH": f"{Path(sys.executable).parent}:{kept['PATH']}"}
+
+
 def run(target: Path, *command: str, **options: object) -> subprocess.CompletedProcess:
     """Run `python -m ...` in the copy, which then imports the copy's own code."""
-    set_environment()
-    environment = {k: v for k, v in os.environ.items() if k != "MATPLOTLIBRC"}
-    environment["PATH"] = f"{Path(sys.executable).parent}:{environment['PATH']}"
-    return subprocess.run([sys.executable, "-m", *command], cwd=target, env=environment, **options)
+    return subprocess.run([sys.executable, "-m", *command], cwd=target, env=environment(), **options)

@@ -4,17 +4,27 @@ A notebook passes nbval trivially if it was committed without outputs, so one th
 """
 
 import os
+from contextlib import ExitStack
 from pathlib import Path
 
 import nbformat
 import pytest
 
-from pipelines import workspace
+from pipelines import warm, warm_client, workspace
 from pipelines.stage_environment import compute_alone, set_environment
 
 set_environment(), compute_alone()
 
-from nbval import plugin  # noqa: E402
+from nbval import kernel, plugin  # noqa: E402
+
+SERVER = ExitStack()
+
+
+class ScratchManager(kernel.KernelManager):
+    """A manager that has its kernels forked where a server of kernels is named."""
+
+    def format_kernel_cmd(self, extra_arguments=None):
+        return warm_client.command(super().format_kernel_cmd(extra_arguments))
 
 
 class ScratchKernel(plugin.RunningKernel):
@@ -25,12 +35,18 @@ class ScratchKernel(plugin.RunningKernel):
 
 
 def pytest_sessionstart(session):
-    """Bring the copy's results up to date."""
-    plugin.RunningKernel = ScratchKernel
+    """Bring the copy's results up to date; start the server that forks the kernels of this process and its workers."""
+    plugin.RunningKernel, kernel.KernelManager = ScratchKernel, ScratchManager
     if os.environ.get("PYTEST_XDIST_WORKER") is None:
         copy = workspace.refresh()
         if workspace.run(copy, "pipelines.repro").returncode:
             pytest.exit("the workbook cannot be reproduced at smoke scale; see above", returncode=1)
+        SERVER.enter_context(warm.kernels())
+
+
+def pytest_sessionfinish():
+    """End the server."""
+    SERVER.close()
 
 
 def pytest_collection_modifyitems(items):
