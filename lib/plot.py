@@ -284,7 +284,7 @@ def verdicts(rows: list[dict], *, ax: Axes) -> Axes:
         ax.barh(counts.index, width, left=left, color=colour, hatch=hatch, label=verdict, edgecolor="white", linewidth=0)
         left = left + width
     ax.set(xlabel="claims")
-    ax.legend(ncols=3, loc="upper center", bbox_to_anchor=(0.4, 1.35))
+    ax.legend(ncols=3, loc="lower center", bbox_to_anchor=(0.4, 1.0))
     return ax
 
 
