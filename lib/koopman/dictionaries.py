@@ -90,7 +90,7 @@ def waves(x: Tensor, frequencies: Tensor) -> Tensor:
 
 
 def trigonometric(degree: int, *, inner: Lift = identity) -> Lift:
-    r"""Return 1, cos 2 pi j u and sin 2 pi j u, 1 <= j <= degree, of each coordinate u of inner(x): n (2 degree + 1) observables.
+    r"""Return 1, cos 2 pi j u and sin 2 pi j u, 1 <= j <= degree, of each coordinate u of inner(x), (..., n (2 degree + 1)).
 
     For x' = f(x) + noise mod 1, the noise having a density of trigonometric degree M, inner=f and degree=M make the span
     exactly invariant: the mean of g(x') given x is the convolution of g with the noise at f(x), of degree M in f(x).

@@ -99,7 +99,7 @@ def features(data: Data, width: float, ridge: float, centres: Tensor | None) -> 
 def pivoted(rows: Tensor, width: float, tolerance: float) -> tuple[Tensor, Tensor]:
     """Return pivots among rows (N, n) and M = C^-T, the mean of |k(x, x) - psi(x) . psi(x)| being at most `tolerance`.
 
-    Pivots are taken in blocks where the remainder is largest, a block's own remainder pivoted first. Source: [harbrecht2012low].
+    Pivots come in blocks where the remainder is largest, a block pivoted within itself first. Source: [harbrecht2012low].
     """
     most = MEMORY_BUDGET // (3 * 8 * len(rows))
     factor, left, chosen, block = rows.new_zeros(len(rows), 0), rows.new_ones(len(rows)), [], 16
