@@ -4,7 +4,7 @@
 """
 
 from lib.data.dynamics import linear as of_matrices
-from lib.data.dynamics import maps, pendulum
+from lib.data.dynamics import lorenz, maps, oscillators, pendulum, waves
 
 DYNAMICS = {
     "linear": of_matrices.linear,
@@ -13,4 +13,10 @@ DYNAMICS = {
     "pendulum": pendulum.pendulum,
     "pendulum_embedded": pendulum.pendulum_embedded,
     "pendulum_pixels": pendulum.pendulum_pixels,
+    "duffing": oscillators.duffing,
+    "van_der_pol": oscillators.van_der_pol,
+    "mean_field": oscillators.mean_field,
+    "lorenz": lorenz.lorenz,
+    "kuramoto_sivashinsky": waves.kuramoto_sivashinsky,
+    "burgers": waves.burgers,
 }
