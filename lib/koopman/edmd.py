@@ -67,11 +67,16 @@ def gather(members: list, lift: Lift, newest: int) -> Tensor:
         for steps in blocks(x, observables(x, lift)):
             now = x[:, steps.start : steps.stop + 1]
             z = lift(now)
-            rows = torch.cat([z[:, :-1], acted[:, steps], z[:, 1:], now[:, 1:, -newest:]], -1).flatten(0, 1)
-            if not rows.sum().isfinite():
+            found = columns(z[:, :-1], acted[:, steps], z[:, 1:], now[:, 1:, -newest:])
+            if not found.sum().isfinite():
                 raise ValueError("lift gives NaN or infinite observables; standardise the data or lower the degree")
-            factor = triangle(rows if factor is None else torch.cat([factor, rows]))
+            factor = triangle(found.T if factor is None else torch.cat([factor, found.T]))
     return factor
+
+
+def columns(*parts: Tensor) -> Tensor:
+    """Return (B, T, k) tensors side by side and flat, (sum of k, B T): a column a row of memory, as LAPACK wants them."""
+    return torch.cat([part.movedim(-1, 0).flatten(1) for part in parts if part.shape[-1]])
 
 
 def triangle(rows: Tensor) -> Tensor:

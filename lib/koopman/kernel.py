@@ -17,7 +17,7 @@ from torch import Tensor
 from lib import checks
 from lib.koopman.dictionaries import bumps
 from lib.koopman.linear import Fit, LinearKoopman, model_of
-from lib.koopman.pairs import Data, box_of, pairs, parts, snapshots, uncontrolled
+from lib.koopman.pairs import Data, box_of, pairs, parts, snapshots, stacked, uncontrolled
 
 MEMORY_BUDGET = 2**31  # bytes of features one fit may hold
 ROUNDING = 1e-13  # part of the trace below which what a Cholesky factor leaves out is rounding
@@ -51,7 +51,7 @@ def kernel_edmd(
 
 def drawn_centres(data: Data, *, count: int, seed: int) -> Tensor:
     """Return `count` different snapshots, (count, n), as centres."""
-    rows = torch.cat([snapshots(part).flatten(0, 1) for part in parts(data)])
+    rows = stacked([snapshots(part) for part in parts(data)])
     if checks.counted(count, "count") > len(rows):
         raise ValueError(f"count {count} is more than the {len(rows)} snapshots; choose fewer centres")
     return rows[torch.randperm(len(rows), generator=torch.Generator().manual_seed(seed))[:count].to(rows.device)]
@@ -87,7 +87,7 @@ METHODS = {"pcr": principal, "rrr": reduced_rank}
 
 def features(data: Data, width: float, ridge: float, centres: Tensor | None) -> tuple[Tensor, Tensor]:
     """Return centres (c, n) and M (c, p), so that k(x, centres) M are features whose inner products are the kernel."""
-    rows = torch.cat([snapshots(part).flatten(0, 1) for part in parts(data)])
+    rows = stacked([snapshots(part) for part in parts(data)])
     if centres is None:
         return pivoted(rows, width, max(ridge * 1e-3, ROUNDING))
     checks.comparable(centres, rows, names=("centres", "snapshots"))
