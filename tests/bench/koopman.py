@@ -67,6 +67,11 @@ def by_kooplearn(model: object, test: np.ndarray) -> float:
     return rmse(model.predict(test[:-1]), test)
 
 
+def by_late_kooplearn(model: object, test: np.ndarray) -> float:
+    """Return the same of a kernel model, whose `predict` in 2.0.3 is one step late: one step gives back the present."""
+    return rmse(model.predict(test[:-1], n_steps=2), test)
+
+
 def of_polynomials(model: object, test: np.ndarray) -> float:
     """Return the one-step error of a kooplearn model of monomials, the constant first and then the coordinates."""
     return rmse(model.predict(PolynomialFeatures(3).fit_transform(test[:-1]))[:, 1:4], test)
@@ -118,7 +123,7 @@ def kernel_row(method: str, rank: int, solver: str) -> dict:
     theirs = KernelRidge(rank, reduced_rank=method == "rrr", eigen_solver=solver, **KERNEL)
     return versus(
         f"kernel-{method}-{rank}-{solver}", f"Lorenz, 5000 snapshots, rank {rank}", f"kooplearn KernelRidge, {solver}",
-        partial(kernel_edmd, data, rank=rank, width=WIDTH, method=method), lambda: theirs.fit(x), by_kooplearn, repeats=1,
+        partial(kernel_edmd, data, rank=rank, width=WIDTH, method=method), lambda: theirs.fit(x), by_late_kooplearn, repeats=1,
     )  # fmt: skip
 
 
@@ -129,7 +134,7 @@ def centres_row(rank: int, count: int) -> dict:
     centres = drawn_centres(data, count=count, seed=0)
     return versus(
         f"nystroem-{rank}-{count}", f"Lorenz, 5000 snapshots, rank {rank}, {count} centres", "kooplearn NystroemKernelRidge",
-        partial(kernel_edmd, data, rank=rank, width=WIDTH, centres=centres), lambda: theirs.fit(x), by_kooplearn, repeats=1,
+        partial(kernel_edmd, data, rank=rank, width=WIDTH, centres=centres), lambda: theirs.fit(x), by_late_kooplearn, repeats=1,
     )  # fmt: skip
 
 
