@@ -10,7 +10,7 @@ from lib.koopman import LINEAR, dmd, dmdc, edmd, edmdc, hankel_dmd, kernel_edmd
 from lib.koopman import dictionaries as d
 from lib.koopman.linear import rollout
 from lib.koopman.metrics import hausdorff, nrmse
-from lib.koopman.pairs import delays, from_times, pairs, windows
+from lib.koopman.pairs import box_of, delays, from_times, pairs, windows
 from lib.koopman.residual import residuals_of_moments, residuals_on, trusted
 from lib.types import Trajectories
 from tests.samples import normal
@@ -242,6 +242,12 @@ def test_pairs_delays_and_windows_stay_within_a_trajectory():
     assert delays(data, count=3).x.tolist() == [[[0, 1, 2], [1, 2, 3]], [[4, 5, 6], [5, 6, 7]]]
     assert delays(data, count=3).controls.tolist() == [[[2]], [[5]]]
     assert windows([data, data], length=3)[:, :, 0].tolist() == [[0, 1, 2], [1, 2, 3], [4, 5, 6], [5, 6, 7]] * 2
+
+
+@pytest.mark.parametrize("size", [1, 3, 70])
+def test_the_box_is_the_range_of_the_data(size):
+    x = normal(size, 5, 3, seed=0)
+    assert torch.equal(box_of(Trajectories(x, 1.0, {})), torch.stack([x.amin((0, 1)), x.amax((0, 1))]))
 
 
 def test_blocks_change_nothing(monkeypatch):

@@ -75,7 +75,7 @@ def test_ssim_of_flat_changes_by_hand():
 
 
 def test_ssim_of_a_weaker_checkerboard_by_hand():
-    # Under a broad window a checkerboard of +-s has mean 0 and variance s^2, so that x = k y leaves (2 k v + c2) / ((1 + k^2) v + c2).
+    # Under a broad window a checkerboard has mean 0 and variance 1: x = k y leaves (2 k + c2) / (1 + k^2 + c2).
     grid = torch.arange(60)
     board = (1 - 2 * ((grid[:, None] + grid) % 2)).double()[None]
     k, c2 = 0.3, (0.03 * 2) ** 2

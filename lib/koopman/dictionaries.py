@@ -52,13 +52,14 @@ def monomials(dimension: int, *, degree: int) -> Lift:
 
 
 def powers(x: Tensor, levels: tuple[tuple[Tensor, Tensor], ...], dimension: int) -> Tensor:
-    """Multiply degree by degree."""
+    """Multiply degree by degree, one observable a row of memory: least squares wants them so."""
     if x.shape[-1] != dimension:
         raise ValueError(f"these monomials take {dimension} coordinates, got {x.shape[-1]}; build them for your data")
-    found = [torch.ones_like(x[..., :1]), x]
+    rows = x.movedim(-1, 0).contiguous()
+    found = [torch.ones_like(rows[:1]), rows]
     for parents, coordinates in levels:
-        found.append(found[-1][..., parents.to(x.device)] * x[..., coordinates.to(x.device)])
-    return torch.cat(found, -1)
+        found.append(found[-1][parents.to(x.device)].mul_(rows[coordinates.to(x.device)]))
+    return torch.cat(found).movedim(0, -1)
 
 
 def radial(centres: Tensor, *, width: float) -> Lift:

@@ -60,7 +60,7 @@ def compress(before: Tensor, after: Tensor) -> tuple[Tensor, Tensor]:
     n = before.shape[1]
     if len(before) <= 2 * n:
         return before, after
-    small = torch.linalg.qr(torch.cat([before, after], 1), mode="r").R
+    small = torch.linalg.qr(torch.cat([before.T, after.T]).T, mode="r").R  # a column a row of memory, as LAPACK wants them
     return small[:, :n], small[:, n:]
 
 

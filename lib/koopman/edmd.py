@@ -13,6 +13,7 @@ from lib.koopman.dictionaries import Lift
 from lib.koopman.linear import Fit, LinearKoopman, model_of
 from lib.koopman.pairs import Data, blocks, box_of, controls, longer, parts, snapshots, uncontrolled
 from lib.koopman.pairs import delays as delayed
+from lib.types import Trajectories
 
 
 def edmd(data: Data, *, lift: Lift, ridge: float = 0.0, delays: int = 1) -> LinearKoopman:
@@ -43,7 +44,7 @@ def fitted(data: Data, lift: Lift, ridge: float, delays: int) -> LinearKoopman:
         raise ValueError(
             f"{k + m} observables and controls want as many pairs, got {pairs}; give more snapshots or fewer of them"
         )
-    factor = gather(members, lift, n)
+    factor = gather(members, lift, k, n)
     before, after = factor[:, :k], factor[:, k + m : 2 * k + m]
     solution = solve(factor[:, : k + m], factor[:, k + m :], pairs * ridge)
     fit = Fit(lift, solution[:k, :k], solution[:k, k:], before, after - factor[:, k : k + m] @ solution[k:, :k])
@@ -59,19 +60,24 @@ def observables(x: Tensor, lift: Lift) -> int:
     return found.shape[1]
 
 
-def gather(members: list, lift: Lift, newest: int) -> Tensor:
+def gather(members: list[Trajectories], lift: Lift, k: int, newest: int) -> Tensor:
     """Return the R factor of rows [lift(x), a, lift(x'), x'] of all pairs, x' being its `newest` last columns."""
     factor = None
     for part in members:
         x, acted = longer(snapshots(part), 2, "pairs"), controls(part)
-        for steps in blocks(x, observables(x, lift)):
+        for steps in blocks(x, k):
             now = x[:, steps.start : steps.stop + 1]
             z = lift(now)
-            rows = torch.cat([z[:, :-1], acted[:, steps], z[:, 1:], now[:, 1:, -newest:]], -1).flatten(0, 1)
-            if not rows.sum().isfinite():
+            found = columns(z[:, :-1], acted[:, steps], z[:, 1:], now[:, 1:, -newest:])
+            if not found.sum().isfinite():
                 raise ValueError("lift gives NaN or infinite observables; standardise the data or lower the degree")
-            factor = triangle(rows if factor is None else torch.cat([factor, rows]))
+            factor = triangle(found.T if factor is None else torch.cat([factor, found.T]))
     return factor
+
+
+def columns(*parts: Tensor) -> Tensor:
+    """Return (B, T, k) tensors side by side and flat, (sum of k, B T): a column a row of memory, as LAPACK wants them."""
+    return torch.cat([part.movedim(-1, 0).flatten(1) for part in parts if part.shape[-1]])
 
 
 def triangle(rows: Tensor) -> Tensor:

@@ -16,8 +16,9 @@ from torch import Tensor
 
 from lib import checks
 from lib.koopman.dictionaries import bumps
+from lib.koopman.dmd import compress
 from lib.koopman.linear import Fit, LinearKoopman, model_of
-from lib.koopman.pairs import Data, box_of, pairs, parts, snapshots, uncontrolled
+from lib.koopman.pairs import Data, box_of, pairs, parts, snapshots, stacked, uncontrolled
 
 MEMORY_BUDGET = 2**31  # bytes of features one fit may hold
 ROUNDING = 1e-13  # part of the trace below which what a Cholesky factor leaves out is rounding
@@ -35,23 +36,29 @@ def kernel_edmd(
     """
     reduce = checks.known(method, METHODS, "method of kernel EDMD")
     checks.counted(rank, "rank"), checks.positive(width, "width"), checks.positive(ridge, "ridge")
-    before, after = pairs(uncontrolled(data))
-    if rank > len(before):
-        raise ValueError(f"rank {rank} wants as many pairs of snapshots, got {len(before)}; give more or a lower rank")
-    chosen, to_features = features(data, width, ridge, centres)
-    if rank > to_features.shape[1]:
-        raise ValueError(f"rank {rank} is more than the {to_features.shape[1]} features of these data; lower it or the width")
-    psi, later = (bumps(x, chosen, width) @ to_features for x in (before, after))
-    basis, operator, forecast = reduce(psi, later, after, rank, len(psi) * ridge)
-    fit = Fit(
-        partial(mapped, centres=chosen, width=width, to=to_features @ basis), operator, forecast, psi @ basis, later @ basis
-    )
+    after = pairs(uncontrolled(data))[1]
+    if rank > len(after):
+        raise ValueError(f"rank {rank} wants as many pairs of snapshots, got {len(after)}; give more or a lower rank")
+    chosen, to_features, psi = features(data, width, ridge, centres)
+    if rank > psi.shape[1]:
+        raise ValueError(f"rank {rank} is more than the {psi.shape[1]} features of these data; lower it or the width")
+    basis, size = reduce(*split(psi, data), rank, len(after) * ridge)
+    z, later = split(psi @ basis, data)
+    lift = partial(mapped, centres=chosen, width=width, to=to_features @ basis)
+    fit = Fit(lift, z.T @ later / size, z.T @ after / size, *compress(z, later))
     return model_of(fit, box=box_of(data), dt=parts(data)[0].dt)
+
+
+def split(psi: Tensor, data: Data) -> tuple[Tensor, Tensor]:
+    """Return the pairs of what was computed for every snapshot, (all snapshots, p) -> (N, p) each."""
+    members = parts(data)
+    found = psi.split([part.x.shape[0] * part.x.shape[1] for part in members])
+    return pairs([part._replace(x=z.unflatten(0, part.x.shape[:2])) for part, z in zip(members, found, strict=True)])
 
 
 def drawn_centres(data: Data, *, count: int, seed: int) -> Tensor:
     """Return `count` different snapshots, (count, n), as centres."""
-    rows = torch.cat([snapshots(part).flatten(0, 1) for part in parts(data)])
+    rows = stacked([snapshots(part) for part in parts(data)])
     if checks.counted(count, "count") > len(rows):
         raise ValueError(f"count {count} is more than the {len(rows)} snapshots; choose fewer centres")
     return rows[torch.randperm(len(rows), generator=torch.Generator().manual_seed(seed))[:count].to(rows.device)]
@@ -62,42 +69,39 @@ def mapped(x: Tensor, centres: Tensor, width: float, to: Tensor) -> Tensor:
     return bumps(x, centres, width) @ to
 
 
-def principal(psi: Tensor, later: Tensor, target: Tensor, rank: int, ridge: float) -> tuple[Tensor, Tensor, Tensor]:
-    """Return basis, operator and forecast of principal-component regression."""
+def principal(psi: Tensor, later: Tensor, rank: int, ridge: float) -> tuple[Tensor, Tensor]:
+    """Return the basis of principal-component regression (p, r), and B^T (G + ridge I) B, diagonal, as (r, 1)."""
     size, vectors = torch.linalg.eigh(psi.T @ psi)
-    basis, size = vectors[:, -rank:], size[-rank:, None]
-    z = psi @ basis
-    return basis, z.T @ (later @ basis) / (size + ridge), z.T @ target / (size + ridge)
+    return vectors[:, -rank:], size[-rank:, None] + ridge
 
 
-def reduced_rank(psi: Tensor, later: Tensor, target: Tensor, rank: int, ridge: float) -> tuple[Tensor, Tensor, Tensor]:
-    """Return basis, operator and forecast of reduced-rank regression; B^T (G + ridge I) B = I."""
+def reduced_rank(psi: Tensor, later: Tensor, rank: int, ridge: float) -> tuple[Tensor, Tensor]:
+    """Return the basis of reduced-rank regression (p, r), and B^T (G + ridge I) B = I, as (r, 1)."""
     gram = psi.T @ psi
     gram.diagonal().add_(ridge)
     root = torch.linalg.cholesky(gram)
     cross = torch.linalg.solve_triangular(root, psi.T @ later, upper=False)
     vectors = torch.linalg.eigh(cross @ cross.T).eigenvectors[:, -rank:]
-    basis = torch.linalg.solve_triangular(root.T, vectors, upper=True)
-    z = psi @ basis
-    return basis, z.T @ (later @ basis), z.T @ target
+    return torch.linalg.solve_triangular(root.T, vectors, upper=True), gram.new_ones(rank, 1)
 
 
 METHODS = {"pcr": principal, "rrr": reduced_rank}
 
 
-def features(data: Data, width: float, ridge: float, centres: Tensor | None) -> tuple[Tensor, Tensor]:
-    """Return centres (c, n) and M (c, p), so that k(x, centres) M are features whose inner products are the kernel."""
-    rows = torch.cat([snapshots(part).flatten(0, 1) for part in parts(data)])
+def features(data: Data, width: float, ridge: float, centres: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
+    """Return centres (c, n), M (c, p), and k(x, centres) M of all snapshots, whose inner products are the kernel."""
+    rows = stacked([snapshots(part) for part in parts(data)])
     if centres is None:
         return pivoted(rows, width, max(ridge * 1e-3, ROUNDING))
     checks.comparable(centres, rows, names=("centres", "snapshots"))
     size, vectors = torch.linalg.eigh(bumps(centres, centres, width))
     kept = size > len(size) * torch.finfo(size.dtype).eps * size[-1]
-    return centres, vectors[:, kept] / size[kept].sqrt()
+    to_features = vectors[:, kept] / size[kept].sqrt()
+    return centres, to_features, bumps(rows, centres, width) @ to_features
 
 
-def pivoted(rows: Tensor, width: float, tolerance: float) -> tuple[Tensor, Tensor]:
-    """Return pivots among rows (N, n) and M = C^-T, the mean of |k(x, x) - psi(x) . psi(x)| being at most `tolerance`.
+def pivoted(rows: Tensor, width: float, tolerance: float) -> tuple[Tensor, Tensor, Tensor]:
+    """Return pivots among rows (N, n), M = C^-T and k(rows, pivots) M; k(x, x) - psi(x) . psi(x) is <= `tolerance` in the mean.
 
     Pivots come in blocks where the remainder is largest, a block pivoted within itself first. Source: [harbrecht2012low].
     """
@@ -119,7 +123,7 @@ def pivoted(rows: Tensor, width: float, tolerance: float) -> tuple[Tensor, Tenso
         block = max(16, len(chosen) // 4)
     pivots = torch.tensor(chosen, device=rows.device)
     eye = torch.eye(len(chosen), dtype=rows.dtype, device=rows.device)
-    return rows[pivots], torch.linalg.solve_triangular(factor[pivots].tril(), eye, upper=False).T
+    return rows[pivots], torch.linalg.solve_triangular(factor[pivots].tril(), eye, upper=False).T, factor
 
 
 def independent(remainder: Tensor) -> list[int]:

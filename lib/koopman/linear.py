@@ -69,7 +69,7 @@ def expand(vectors: Tensor, forecast: Tensor) -> Tensor:
     """Return V^-1 F; the pseudo-inverse where eigenvectors coincide, as those of a defective operator do."""
     target = forecast.to(vectors.dtype)
     found, info = torch.linalg.solve_ex(vectors, target)
-    return found if info == 0 and found.isfinite().all() else torch.linalg.pinv(vectors) @ target
+    return found if info == 0 else torch.linalg.pinv(vectors) @ target
 
 
 def residuals(eigenvalues: Tensor, vectors: Tensor, before: Tensor, after: Tensor) -> Tensor:

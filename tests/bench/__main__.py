@@ -10,10 +10,11 @@ from pathlib import Path
 
 from lib import checks
 from lib.runs import write_json
-from tests.bench import large, layers, neighbours, pairwise, training
+from tests.bench import koopman, large, layers, neighbours, pairwise, training
 
 GROUPS = {"pairwise": pairwise, "layers": layers, "neighbours": neighbours, "training": training, "large": large}
-PACKAGES = ("torch", "numpy", "scipy", "scikit-learn", "numba", "npeet_plus", "pykeops")
+GROUPS |= {"koopman": koopman}
+PACKAGES = ("torch", "numpy", "scipy", "scikit-learn", "numba", "npeet_plus", "pykeops", "kooplearn", "pydmd")
 
 
 def ratio(row: dict) -> str:
