@@ -15,7 +15,7 @@ LEVELS = [
     {"types", "checks", "kernels_triton", "progress", "checkpoint", "processes"},
     {"kernels", "nets", "plan", "swag", "correlation", "episodes"},
     {"data", "estimators"},
-    {"bottlenecks", "forecast", "trial", "generalisation", "curves", "stochastic"},
+    {"bottlenecks", "koopman", "forecast", "trial", "generalisation", "curves", "stochastic"},
     {"train", "plane", "attacks", "classifiers"},
     {"claims", "plot", "runs", "trained", "explore", "notebook", "activations", "inference"} | {"tradeoff", "gaps", "protocol"},
 ]
