@@ -51,7 +51,9 @@ def entropy_order2(z: Tensor) -> Tensor:
 
 
 def entropy_clamped(z: Tensor, *, floor: float = 1e-8) -> Tensor:
-    r"""Return -sum_i l_i log l_i, l_i = max(eigenvalue, floor), as in the public code: dead directions feel no gradient.
+    r"""Return -sum_i l_i log l_i, l_i = max(eigenvalue, floor), as in the public code.
+
+    A direction below the floor feels no more than its share of the trace: log(d / mix) times less than by `entropy_mixed`.
 
     Source: [cheng2026information], its code.
     """

@@ -1,11 +1,10 @@
-"""The loop of Koopman networks. lib.train weighs one price by beta >= 0; these weigh several, of either sign, for each member."""
+"""The loop of Koopman networks: lib.train has one price and beta >= 0, these weigh several, of either sign, by member."""
 
 from collections.abc import Callable, Iterator, Sequence
 
 import torch
 from torch import Tensor
 
-from lib import checks
 from lib.koopman.entropy import portrait
 from lib.nets import Bottleneck
 from lib.plan import Plan, epochs_recorded, planned

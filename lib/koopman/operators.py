@@ -13,7 +13,9 @@ from lib import checks
 
 
 def pooled_ridge(past: Tensor, future: Tensor, *, ridge: float = 1e-4) -> Tensor:
-    r"""Return (G + r tr(G) / p I)^-1 A of G = sum P^T P, A = sum P^T F over all windows; `ridge` r is a share of the mean power.
+    r"""Return (G + r tr(G) / p I)^-1 A of G = sum P^T P, A = sum P^T F over all windows.
+
+    `ridge` r is a share of the mean power, so that it means the same whatever the scale and the number of frames.
 
     past: (R, B, t, p), future: (R, B, t, d) -> (R, p, d).
     """
@@ -88,24 +90,25 @@ def dissipative(w: Tensor) -> Tensor:
 
 
 def stable(w: Tensor) -> Tensor:
-    r"""Return exp of the tridiagonal with -s_i^2 on its diagonal and z_i, -z_i beside it; w: (R, 2, d), s and z, the last z unused.
+    r"""Return exp of the tridiagonal with -s_i^2 on its diagonal and z_i, -z_i beside it.
 
-    No eigenvalue outside the unit circle, and up to a change of basis every diagonalisable stable matrix.
-    Source: [pan2020physics].
+    w: (R, 2, d) of s and z, the last z unused -> (R, d, d). No eigenvalue outside the unit circle, and up to a change
+    of basis every diagonalisable stable matrix. Source: [pan2020physics].
     """
     side = torch.diag_embed(w[:, 1, :-1], 1)
     return torch.linalg.matrix_exp(side - side.mT - torch.diag_embed(w[:, 0].square()))
 
 
 def spectral(w: Tensor) -> Tensor:
-    r"""Return blocks e^m [[cos o, -sin o], [sin o, cos o]], w: (R, 2, d / 2) of m and o, each (R, d, d) with nothing beside them.
+    r"""Return blocks e^m [[cos o, sin o], [-sin o, cos o]], and nothing beside them.
 
-    The eigenvalues are e^(m + i o) and their conjugates. Source: [lusch2018deep].
+    w: (R, 2, d / 2) of m and o -> (R, d, d). As a complex number each pair is multiplied by e^(m + i o); the eigenvalues are
+    these and their conjugates. Source: [lusch2018deep].
     """
     size, (even, odd) = 2 * w.shape[-1], (torch.arange(start, 2 * w.shape[-1], 2) for start in (0, 1))
     c, s = w[:, 0].exp() * w[:, 1].cos(), w[:, 0].exp() * w[:, 1].sin()
     k = w.new_zeros(len(w), size, size)
-    k[:, even, even], k[:, odd, odd], k[:, even, odd], k[:, odd, even] = c, c, -s, s
+    k[:, even, even], k[:, odd, odd], k[:, even, odd], k[:, odd, even] = c, c, s, -s
     return k
 
 
@@ -132,7 +135,10 @@ LEARNED = ("dense", "stable", "unitary", "dissipative", "spectral")
 
 
 def operator(kind: str, size: int, generators: Sequence[torch.Generator], *, controls: int = 0) -> nn.Module:
-    """Return the operator of a name, R members side by side; "pooled" is the default of the house, "averaged" the public code."""
+    """Return the operator of a name, R members side by side.
+
+    "pooled" is the default of the house, "averaged" what the public code of [cheng2026information] does.
+    """
     checks.known(kind, ESTIMATED | dict.fromkeys(LEARNED), "operator")
     if kind in ESTIMATED:
         estimate, learns = ESTIMATED[kind]
