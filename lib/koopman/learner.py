@@ -1,0 +1,86 @@
+"""The loop of Koopman networks: lib.train has one price and beta >= 0, these weigh several, of either sign, by member."""
+
+from collections.abc import Callable, Iterator, Sequence
+
+import torch
+from torch import Tensor
+
+from lib.koopman.entropy import portrait
+from lib.nets import Bottleneck
+from lib.plan import Plan, epochs_recorded, planned
+from lib.types import Rows, Terms
+
+Objective = Callable[[Bottleneck, Tensor, Tensor, Tensor], Terms]
+
+
+def fit(model: Bottleneck, terms: Objective, part: Rows, *, seeds: Sequence[int], plan: Plan) -> list[dict]:
+    """Minimise fit + price of every member by Adam; return a row a member and recorded epoch.
+
+    part: windows x (S, N, T, n) and what acts y (S, N, T - 1, m), one entry a seed. The model has R = S * V members, seed by
+    seed, V variants of each, which see the same windows and noise. A member is the same, up to rounding, alone and in company.
+    Rows have seed, variant, epoch, fit, price, what the terms watch, and the portrait of the code. The last weights are kept.
+    Errors: ValueError for a plan that cannot be; FloatingPointError, naming the member, for a loss that is not finite.
+    """
+    generators, variants = checked(model, part, seeds, plan)
+    optimizer = torch.optim.Adam(model.parameters(), lr=plan.lr)
+    recorded, rows = set(epochs_recorded(plan)), []
+    for epoch in range(1, plan.epochs + 1):
+        for x, y, noise in batches(part, generators, plan.batch, model.code_size):
+            step = terms(model, *(z.repeat_interleave(variants, 0) for z in (x, y, noise)))
+            optimizer.zero_grad()
+            (step.fit + step.price).sum().backward()
+            clip_members(model, plan.clip)
+            optimizer.step()
+        if epoch in recorded:
+            rows += told(step, epoch, seeds, variants)
+    return rows
+
+
+def checked(model: Bottleneck, part: Rows, seeds: Sequence[int], plan: Plan) -> tuple[list[torch.Generator], int]:
+    """Return a generator a seed and the number of variants, refusing what does not fit together."""
+    planned(plan._asdict())
+    members = len(model.mean_head.weight)
+    if len(part.x) != len(seeds) or len(set(seeds)) < len(seeds) or members % len(seeds):
+        raise ValueError(
+            f"{members} members and windows {tuple(part.x.shape)} want distinct seeds, one an entry of x, got {list(seeds)}"
+        )
+    if plan.batch > part.x.shape[1]:
+        raise ValueError(f"batch {plan.batch} is larger than the {part.x.shape[1]} training windows; choose at most that")
+    if plan.select != "last" or plan.on_divergence != "refuse":
+        raise ValueError('Koopman networks keep their last weights and refuse divergence; set select to "last"')
+    return [torch.Generator().manual_seed(int(seed)) for seed in seeds], members // len(seeds)
+
+
+def batches(part: Rows, generators: list[torch.Generator], size: int, code: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    """Yield x, y and noise (S, size, T, code) of one epoch; windows that fill no batch wait for the next."""
+    frames = part.x.shape[2]
+    order = torch.stack([torch.randperm(part.x.shape[1], generator=g) for g in generators])
+    seed = torch.arange(len(order))[:, None]
+    for start in range(0, order.shape[1] - size + 1, size):
+        rows = order[:, start : start + size]
+        noise = torch.stack([torch.randn(size, frames, code, generator=g) for g in generators])
+        yield part.x[seed, rows], part.y[seed, rows], noise.to(part.x)
+
+
+def clip_members(model: torch.nn.Module, most: float) -> None:
+    """Scale each member's gradient to a norm of at most `most`; members do not feel each other."""
+    if most == float("inf"):
+        return
+    grads = [p.grad for p in model.parameters() if p.grad is not None and p.grad.numel()]
+    norm = sum(g.flatten(1).square().sum(1) for g in grads).sqrt()
+    for g in grads:
+        g.mul_((most / norm.clamp_min(1e-12)).clamp_max(1.0).view(-1, *[1] * (g.ndim - 1)))
+
+
+def told(step: Terms, epoch: int, seeds: Sequence[int], variants: int) -> list[dict]:
+    """Return a row a member of one step."""
+    watch = step.watch or {}
+    shown = {"fit": step.fit.detach(), "price": step.price.detach()}
+    shown |= {name: value for name, value in watch.items() if value.ndim == 1}
+    shown |= portrait(watch["code"].flatten(1, -2)) if "code" in watch else {}
+    names = [{"seed": seed, "variant": v, "epoch": epoch} for seed in seeds for v in range(variants)]
+    values = {name: value.tolist() for name, value in shown.items()}
+    for i, name in enumerate(names):
+        if not shown["fit"][i].isfinite() or not shown["price"][i].isfinite():
+            raise FloatingPointError(f"seed {name['seed']}, variant {name['variant']}: not finite at epoch {epoch}; lower lr")
+    return [name | {key: value[i] for key, value in values.items()} for i, name in enumerate(names)]
