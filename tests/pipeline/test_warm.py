@@ -73,7 +73,7 @@ print([pd.get_option(f"display.{name}") for name in ("max_columns", "max_rows", 
 print(plt.rcParams, np.get_printoptions(), torch.__config__.parallel_info())
 ---
 import os, pathlib
-pathlib.Path("parent").write_text(str(os.getppid()))
+_ = pathlib.Path("parent").write_text(str(os.getppid()))
 """
 
 
