@@ -210,6 +210,8 @@ def test_an_unstable_model_names_the_step_at_which_it_leaves():
     model = dmd(doubling)
     found = rollout(model, torch.tensor([[0.1], [-1e-30]], dtype=torch.float64), 1100, mode="linear", margin=1.0)
     assert found.left_at.tolist() == [6, 102] and found.mode == "linear"  # 6.4 > 3.2 + 3.1; -5 < 0.1 - 3.1
+    near = rollout(model, torch.tensor([[0.1]], dtype=torch.float64), 9, mode="linear", margin=0.01)
+    assert near.left_at.tolist() == [6] and rollout(model, near.x[:, 0], 9, mode="relift", margin=2.0).left_at.tolist() == [7]
     assert found.x.isfinite().all() and found.x[0, 10] == pytest.approx(0.1 * 2**10)
 
 
@@ -242,6 +244,14 @@ def test_pairs_delays_and_windows_stay_within_a_trajectory():
     assert delays(data, count=3).x.tolist() == [[[0, 1, 2], [1, 2, 3]], [[4, 5, 6], [5, 6, 7]]]
     assert delays(data, count=3).controls.tolist() == [[[2]], [[5]]]
     assert windows([data, data], length=3)[:, :, 0].tolist() == [[0, 1, 2], [1, 2, 3], [4, 5, 6], [5, 6, 7]] * 2
+
+
+@pytest.mark.parametrize("ridge", [1e-3, 1.0])
+def test_a_ridge_is_added_to_the_mean_of_products(ridge):
+    data = orbit(rotated(), 20, 5, noise=0.3)
+    x, y = pairs(data)
+    wanted = torch.linalg.solve(x.T @ x / len(x) + ridge * torch.eye(4), x.T @ y / len(x))
+    assert torch.allclose(edmd(data, lift=d.identity, ridge=ridge).operator, wanted, atol=1e-12)
 
 
 @pytest.mark.parametrize("size", [1, 3, 70])

@@ -9,7 +9,7 @@ from lib.koopman import dmd, edmd, kernel_edmd, kkr
 from lib.koopman.kernel import drawn_centres, features
 from lib.koopman.linear import rollout
 from lib.koopman.metrics import hausdorff, nrmse
-from lib.koopman.regression import annulus, invariant
+from lib.koopman.regression import annulus, eigenfunction_values, invariant
 from lib.koopman.residual import residuals_on
 from lib.types import Trajectories
 from tests.samples import normal
@@ -92,6 +92,14 @@ def test_invariant_kernels_are_their_double_sum():
     for j in range(3):
         wanted = sum(mu[j] ** -a * mu[j].conj() ** -b * base[1, a, 2, b] for a in range(4) for b in range(4)) / 16
         assert abs(found[j, 1, 2] - wanted) < 1e-12
+
+
+def test_training_windows_are_sums_of_their_eigenfunctions():
+    turn = torch.tensor([[0.8, 0.5], [-0.5, 0.8]], dtype=torch.float64)
+    x = torch.stack([normal(6, 2, seed=0) @ torch.linalg.matrix_power(turn, h) for h in range(5)], 1)
+    mu = torch.tensor([0.8 + 0.5j, 0.8 - 0.5j, 0.5], dtype=torch.complex128)
+    g = eigenfunction_values(x, mu, 2.0, 1e-10)
+    assert torch.allclose(torch.einsum("dh,idn->ihn", mu[:, None] ** torch.arange(5), g), x.to(mu.dtype), atol=1e-3)
 
 
 def test_trajectories_are_forecast_from_their_first_snapshot():

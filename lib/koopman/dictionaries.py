@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 
 from lib import checks
-from lib.kernels import squared_distances
 
 Lift = Callable[[Tensor], Tensor]
 
@@ -69,9 +68,13 @@ def radial(centres: Tensor, *, width: float) -> Lift:
 
 
 def bumps(x: Tensor, centres: Tensor, width: float) -> Tensor:
-    """Return the Gaussian kernel between snapshots and centres."""
-    flat = squared_distances(x.reshape(-1, x.shape[-1]) / width, centres / width)
-    return flat.mul_(-0.5).exp_().reshape(*x.shape[:-1], len(centres))
+    """Return the Gaussian kernel between snapshots and centres, its exponents by one product of [u, -|u|^2 / 2, 1]."""
+    middle = centres.mean(0)
+    u, v = (x.reshape(-1, x.shape[-1]) - middle) / width, (centres - middle) / width
+    one = u.new_ones(len(u), 1), v.new_ones(len(v), 1)
+    left = torch.cat([u, u.square().sum(1, keepdim=True).mul_(-0.5), one[0]], 1)
+    right = torch.cat([v, one[1], v.square().sum(1, keepdim=True).mul_(-0.5)], 1)
+    return (left @ right.T).clamp_(max=0).exp_().reshape(*x.shape[:-1], len(centres))
 
 
 def random_fourier(dimension: int, *, count: int, width: float, seed: int) -> Lift:
