@@ -25,6 +25,13 @@ def test_vortices_come_off_at_the_known_rhythm():
     assert fluxes.mean() == pytest.approx(1, abs=0.05)
 
 
+def test_seeds_decide_the_moment_and_the_reynolds_number():
+    settings = {"trajectories": 1, "steps": 1, "dt": 0.1, "reynolds": (90.0, 110.0), "size": 8}
+    first, again, other = (wake.wake(**settings, seed=seed) for seed in (0, 0, 1))
+    assert torch.equal(first.x, again.x) and not torch.equal(first.x, other.x)
+    assert 90 < first.truth["reynolds"] < 110 and first.truth["reynolds"] != other.truth["reynolds"]
+
+
 def test_slow_flow_sheds_nothing():
     _, strouhal = wake.shed(20.0, 2, 0.2, wait=0.0, size=8)
     assert strouhal == 0
@@ -67,6 +74,11 @@ def test_lattice_collisions_keep_mass_and_momentum():
 def test_reynolds_numbers_that_the_lattice_cannot_hold_are_refused(reynolds):
     with pytest.raises(ValueError, match=r"reynolds must be in order and lie in \(0, 250\]"):
         wake.wake(**SMALL, reynolds=reynolds)
+
+
+def test_a_step_shorter_than_the_lattices_is_refused():
+    with pytest.raises(ValueError, match=r"dt must be at least 0\.002 for the wake, got 0\.001"):
+        wake.wake(**SMALL | {"dt": 0.001})
 
 
 # Dams.

@@ -18,11 +18,13 @@ def duffing(*, trajectories: int, steps: int, dt: float, seed: int, damping: flo
 
     truth: "at_wells" and "at_saddle", eigenvalues (2,) of the Jacobian at q = +-1 and q = 0, in 1 / time; "basin" (B,), the
     sign of the well where each one ends, which no trajectory ever changes. Source: [williams2015data].
-    Errors: damping <= 0, with which nothing comes to rest.
+    Errors: damping < 0.01, with which it takes too long to see where a trajectory ends.
     """
     asked(trajectories, steps, dt)
-    if not damping > 0:
-        raise ValueError(f"damping must be > 0, got {damping}; without it no trajectory settles in a well")
+    if not damping >= 0.01:
+        raise ValueError(
+            f"damping must be at least 0.01, got {damping}; with less no trajectory settles in a well in good time"
+        )
     start = uniform(trajectories, 2, low=-2, high=2, generator=torch.Generator().manual_seed(seed))
 
     def field(x: Tensor) -> Tensor:

@@ -13,6 +13,7 @@ from lib.types import Trajectories
 
 LENGTH, HEIGHT, CENTRE = 22.0, 4.1, 2.0  # of the channel, and the cylinder's middle from inlet and floor, in diameters
 FASTEST = 0.07  # mean inflow in cells a step: the sound travels at 0.577
+SHORTEST = 0.002  # time between snapshots: one step of an inflow of 0.02 cells
 RAMP, SETTLE = 30.0, 100.0  # times, in diameters over mean inflow, of the start and until shedding is regular
 VIEW = (1.0, 9.2)  # the part of the channel that is returned, in diameters from the inlet
 PROBE = (5.0, 2.0)  # where the cross-flow is recorded
@@ -28,12 +29,16 @@ def wake(
     velocity along (channel 0) and across, rows across and columns along, on 8.2 x 4.1 diameters about the cylinder and behind.
     truth, each (B,): "reynolds", "strouhal" = D / (U period) as counted in this run, 0 where nothing is shed, "angle"
     = 2 pi strouhal dt of one step; at Re 100 benchmarks put it in [0.295, 0.305]. Forces are not to be had from this lattice.
-    Errors: Reynolds numbers out of order or outside (0, 250], above which ten cells are too few.
+    Errors: Reynolds numbers out of order or outside (0, 250], above which ten cells are too few; dt < 0.002.
     Source: [schafer1996benchmark], [latt2006lattice].
     """
     asked(trajectories, steps, dt), checks.counted(size, "size", least=2)
     if not 0 < reynolds[0] <= reynolds[1] <= 250:
         raise ValueError(f"reynolds must be in order and lie in (0, 250], got {tuple(reynolds)}; the lattice resolves no more")
+    if dt < SHORTEST:
+        raise ValueError(
+            f"dt must be at least {SHORTEST} for the wake, got {dt}; less would be many steps of a lattice too slow"
+        )
     generator = torch.Generator().manual_seed(seed)
     numbers = uniform(trajectories, low=reynolds[0], high=reynolds[1], generator=generator)
     waits = uniform(trajectories, low=0, high=5, generator=generator)
