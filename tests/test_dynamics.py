@@ -36,10 +36,8 @@ def near(found, wanted):
 
 # Laws of the whole family.
 
-LAWFUL = [name for name in DYNAMICS if name not in ("wake",)]
 
-
-@pytest.mark.parametrize("name", LAWFUL)
+@pytest.mark.parametrize("name", [name for name in DYNAMICS if name != "wake"])  # a second a run: has a test of its own
 def test_seeds_decide_and_the_first_axes_are_trajectories_and_time(name):
     first, again, other = (DYNAMICS[name](**asked(name) | {"seed": seed}) for seed in (0, 0, 1))
     assert first.x.shape[:2] == (3, 5) and first.x.dtype == torch.float64 and first.x.isfinite().all()

@@ -18,11 +18,13 @@ def duffing(*, trajectories: int, steps: int, dt: float, seed: int, damping: flo
 
     truth: "at_wells" and "at_saddle", eigenvalues (2,) of the Jacobian at q = +-1 and q = 0, in 1 / time; "basin" (B,), the
     sign of the well where each one ends, which no trajectory ever changes. Source: [williams2015data].
-    Errors: damping <= 0, with which nothing comes to rest.
+    Errors: damping < 0.01, with which it takes too long to see where a trajectory ends.
     """
     asked(trajectories, steps, dt)
-    if not damping > 0:
-        raise ValueError(f"damping must be > 0, got {damping}; without it no trajectory settles in a well")
+    if not damping >= 0.01:
+        raise ValueError(
+            f"damping must be at least 0.01, got {damping}; with less no trajectory settles in a well in good time"
+        )
     start = uniform(trajectories, 2, low=-2, high=2, generator=torch.Generator().manual_seed(seed))
 
     def field(x: Tensor) -> Tensor:
@@ -89,11 +91,12 @@ def limit_cycle(mu: float) -> tuple[float, float]:
 
 
 def mean_field(*, trajectories: int, steps: int, dt: float, seed: int, mu: float = 0.1) -> Trajectories:
-    r"""Return x' = mu x - y - mu x z, y' = x + mu y - mu y z, z' = -10 (z - x^2 - y^2): the wake of a cylinder in three numbers.
+    r"""Return x' = mu x - y - mu x z, y' = x + mu y - mu y z, z' = -10 (z - x^2 - y^2).
 
-    The limit cycle is the unit circle at z = 1, turned once in 2 pi. Starts: x, y in [-1, 1], z in [0, 2].
-    x: (B, steps + 1, 3). truth: "radius" 1, "period" 2 pi, "floquet", the roots (2,) of s^2 + 10 s + 20 mu, and "spectrum"
-    e^(s dt) of 0, +-i and these. Errors: mu <= 0, where there is no cycle. Source: [noack2003hierarchy], [lusch2018deep].
+    A model of a cylinder's wake in three numbers. The limit cycle is the unit circle at z = 1, turned once in 2 pi.
+    Starts: x, y in [-1, 1], z in [0, 2]. x: (B, steps + 1, 3). truth: "radius" 1, "period" 2 pi, "floquet", the roots (2,)
+    of s^2 + 10 s + 20 mu, and "spectrum" e^(s dt) of 0, +-i and these. Errors: mu <= 0, where there is no cycle.
+    Source: [noack2003hierarchy], [lusch2018deep].
     """
     asked(trajectories, steps, dt)
     if not mu > 0:

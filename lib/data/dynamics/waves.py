@@ -41,7 +41,7 @@ def kuramoto_sivashinsky(
 
     x: (B, steps + 1, points). The mean of u is conserved, and is 0. truth: "mean"; at length 22 also, in nats per unit of time,
     "lyapunov" 0.0446 +- 0.0026, and "kaplan_yorke" 5.2 and "rms" 1.18, as computed with this method.
-    Errors: points under three a unstable wavelength. Source: [kassam2005fourth], [edson2019lyapunov].
+    Errors: fewer than 1.5 points a unit of length, which alias what grows. Source: [kassam2005fourth], [edson2019lyapunov].
     """
     asked(trajectories, steps, dt), checks.positive(length, "length"), checks.counted(points, "points", least=8)
     if points < 1.5 * length:
