@@ -70,6 +70,16 @@ def test_lattice_collisions_keep_mass_and_momentum():
     assert stress == pytest.approx(-0.8 * moments[4, 1, 1:-1], abs=1e-6)
 
 
+def test_a_march_in_parts_is_the_march():
+    ends = []
+    for parts in ([5], [1, 3, 1]):
+        channel = wake.cylinder(4, 0.05)
+        for steps in parts:
+            lattice.march(channel, np.ones(steps, np.float32), 1.5, (10, 8), np.empty(steps, np.float32))
+        ends.append(channel.moments.copy())
+    assert np.array_equal(*ends)
+
+
 @pytest.mark.parametrize("reynolds", [(0, 100), (200, 100), (100, 300)])
 def test_reynolds_numbers_that_the_lattice_cannot_hold_are_refused(reynolds):
     with pytest.raises(ValueError, match=r"reynolds must be in order and lie in \(0, 250\]"):
