@@ -3,23 +3,20 @@
 Every function takes a seed, draws data from it, and judges on other trajectories, drawn from the seed + 1000.
 """
 
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 import torch
-from scipy import stats
 from torch import Tensor
 
 from lib import checks
 from lib.data.dynamics import DYNAMICS
-from lib.koopman.dictionaries import joined, monomials, radial, trigonometric
+from lib.koopman.dictionaries import joined, monomials, radial
 from lib.koopman.dmd import METHODS, dmd, hankel_dmd
 from lib.koopman.edmd import edmd
-from lib.koopman.kernel import drawn_centres, kernel_edmd
+from lib.koopman.kernel import drawn_centres
 from lib.koopman.linear import LinearKoopman
-from lib.koopman.metrics import hausdorff
 from lib.koopman.residual import residuals_on
 from lib.types import Trajectories
 
@@ -42,7 +39,8 @@ def eigenpairs(model: LinearKoopman, fresh: Trajectories) -> pd.DataFrame:
 
 
 def slow_manifold(seed: int, *, degrees: Sequence[int]) -> pd.DataFrame:
-    """Return the eigenpairs of EDMD on the slow manifold: columns dictionary, those of `eigenpairs`, true.
+    """Return the eigenpairs of EDMD on the slow manifold: columns those of `eigenpairs`, and dictionary,
+    gap to the nearest rate that the dictionary can have, true = no gap, known = how many such rates there are.
 
     Dictionaries: monomials of each degree; and x1, x2, x1^2, which suffice, with five superfluous Gaussian bumps.
     """
@@ -55,7 +53,7 @@ def slow_manifold(seed: int, *, degrees: Sequence[int]) -> pd.DataFrame:
     for name, (lift, known) in lifts.items():
         table = eigenpairs(edmd(data, lift=lift), fresh)
         gap = np.abs((table.rate + 1j * table.turn).to_numpy()[:, None] - np.array(known)).min(1)
-        found.append(table.assign(dictionary=name, true=gap < SAME, known=len(known)))
+        found.append(table.assign(dictionary=name, gap=gap, true=gap < SAME, known=len(known)))
     return pd.concat(found, ignore_index=True).assign(seed=seed)
 
 
@@ -86,81 +84,6 @@ def noisy_rotation(seed: int, *, noises: Sequence[float], draws: int) -> pd.Data
     return pd.DataFrame(rows)
 
 
-def logistic(seed: int, *, sizes: Sequence[int]) -> pd.DataFrame:
-    """Return how far the three leading eigenvalues of the noisy logistic map are from an estimate, by method and pairs.
-
-    Columns map ("wrapped", "clipped"), method, n, error, and other = the distance from the other map's three.
-    """
-    truths = {"wrapped": DYNAMICS["noisy_logistic"](trajectories=1, steps=1, seed=seed).truth["spectrum"][:3]}
-    truths["clipped"] = clipped_spectrum()[:3]
-    samples = {"wrapped": DYNAMICS["noisy_logistic"](trajectories=1, steps=max(sizes), seed=seed)}
-    samples["clipped"], rows = clipped_logistic(steps=max(sizes), seed=seed), []
-    for (name, data), other in zip(samples.items(), ("clipped", "wrapped"), strict=True):
-        for n in sizes:
-            for method, fit in (WRAPPED if name == "wrapped" else CLIPPED).items():
-                values = fit(data._replace(x=data.x[:, : n + 1]), seed).eigenvalues
-                error, off = (float(hausdorff(values, truths[known])[0]) for known in (name, other))
-                rows.append({"seed": seed, "map": name, "method": method, "n": n, "error": error, "other": off})
-    return pd.DataFrame(rows)
-
-
-def hat(x: Tensor) -> Tensor:
-    """Return 4 x (1 - x)."""
-    return 4 * x * (1 - x)
-
-
-def regression(method: str, width: float) -> Callable[[Trajectories, int], LinearKoopman]:
-    """Return a kernel fit of rank 6 as a function of data and seed."""
-    return lambda data, seed: kernel_edmd(data, rank=6, width=width, method=method)
-
-
-def nystroem(data: Trajectories, seed: int) -> LinearKoopman:
-    """Return reduced-rank regression on 100 snapshots as centres."""
-    return kernel_edmd(data, rank=6, width=0.1, centres=drawn_centres(data, count=100, seed=seed))
-
-
-CLIPPED = {
-    "Fourier": lambda data, seed: edmd(data, lift=trigonometric(12)),
-    "monomials": lambda data, seed: edmd(data, lift=monomials(1, degree=10)),
-}
-WRAPPED = (
-    {"invariant": lambda data, seed: edmd(data, lift=trigonometric(10, inner=hat))}
-    | CLIPPED
-    | {f"{method} {width}": regression(method.lower(), width) for method in ("PCR", "RRR") for width in (0.05, 0.1)}
-    | {"Nystroem 0.1": nystroem}
-)
-
-
-def clipped_logistic(*, steps: int, seed: int, power: int = 10) -> Trajectories:
-    """Return one trajectory of the noisy logistic map whose values are clipped to [0, 1] and not wrapped, after 100 steps."""
-    rng, freedom = np.random.default_rng(seed), 2 * power + 1
-    noise = np.arctan(rng.standard_t(freedom, 101 + steps) / math.sqrt(freedom)) / math.pi
-    out = np.empty(len(noise))
-    x = rng.random()
-    for step, e in enumerate(noise):
-        out[step] = x
-        x = min(max(4 * x * (1 - x) + e, 0.0), 1.0)
-    return Trajectories(torch.from_numpy(out[100:, None])[None], 1.0, {"spectrum": clipped_spectrum(power)})
-
-
-def clipped_spectrum(power: int = 10, *, nodes: int = 200) -> Tensor:
-    r"""Return the ten leading eigenvalues of g -> E[g(clip(f(x) + e, 0, 1))], complex, by falling modulus.
-
-    The mean is the integral of g(y) p(y - f(x)) over [0, 1], p the density of e, with g(0) P(e <= -f(x)) and
-    g(1) P(e >= 1 - f(x)); Gauss and Legendre's rule with both ends makes it a matrix. Source: [atkinson1997numerical].
-    """
-    points, weights = np.polynomial.legendre.leggauss(nodes)
-    y, w = np.r_[(points + 1) / 2, 0, 1], np.r_[weights / 2, 0, 0]
-    gap, law = y - 4 * (y * (1 - y))[:, None], stats.t(2 * power + 1)
-    density = np.where(np.abs(gap) < 0.5, np.cos(np.pi * gap) ** (2 * power), 0) * 2 ** (2 * power) / math.comb(2 * power, power)
-    matrix = density * w
-    to_t = math.sqrt(2 * power + 1) * np.tan(np.pi * np.clip(gap[:, -2:], -0.5 + 1e-12, 0.5 - 1e-12))
-    matrix[:, -2] += law.cdf(to_t[:, 0])
-    matrix[:, -1] += law.sf(to_t[:, 1])
-    values = np.linalg.eigvals(matrix)
-    return torch.from_numpy(values[np.lexsort((-values.imag, -np.abs(values).round(12)))][:10].astype(complex))
-
-
 def one_energy(seed: int, *, amplitudes: Sequence[float]) -> pd.DataFrame:
     """Return the angle of one step of pendulums that swing with one energy, by Hankel-DMD: columns amplitude, angle, truth."""
     rows = []
@@ -189,7 +112,7 @@ def widest_gap(angles: Sequence[float], low: float, high: float) -> float:
 
 
 def duffing(seed: int, *, degrees: Sequence[int]) -> pd.DataFrame:
-    """Return the eigenpairs of EDMD on Duffing's oscillator by degree and part of the data, with their distance from the well's.
+    """Return the eigenpairs of EDMD on Duffing's oscillator by degree and part of the data, with their distance from a well's.
 
     Parts: "both wells"; "one basin", whole trajectories that end at q = 1; "one well", their last 3 units of time of 10.
     """
