@@ -127,3 +127,13 @@ def load(path: Path) -> dict[str, Pieces]:
         values, residuals, parts, truth = (tensors[f"{name}/{part}"].double() for part in Pieces._fields)
         found[name] = Pieces(torch.view_as_complex(values), residuals, torch.view_as_complex(parts), truth)
     return found
+
+
+def rhythm(pieces: Pieces, truth: float) -> dict[str, float]:
+    """Return the angle of the eigenvalue nearest e^(i truth), its modulus and residual, and the error of the whole forecast."""
+    best = int((pieces.values - torch.exp(torch.tensor(1j * truth))).abs().argmin())
+    value, seen = pieces.values[best], pieces.truth.flatten(1)
+    miss = forecast(pieces, torch.ones(len(pieces.values), dtype=torch.bool), len(seen) - 1) - seen[1:]
+    error = miss.square().mean().sqrt() / (seen - seen.mean(0)).square().mean().sqrt()
+    found = {"angle": value.angle(), "modulus": value.abs(), "residual": pieces.residuals[best], "error": error}
+    return {"truth": truth} | {name: float(v) for name, v in found.items()}
