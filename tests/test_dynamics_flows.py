@@ -71,8 +71,8 @@ def test_van_der_pol_comes_back_after_its_period():
 
 @pytest.mark.parametrize("mu", [0.1, 0.2])
 def test_the_mean_field_model_has_its_cycle_and_exponents(mu):
-    data = oscillators.mean_field(trajectories=3, steps=2, dt=10 * math.pi / mu, seed=0, mu=mu)
-    assert (data.x[:, -1, :2].norm(dim=1) - 1).abs().max() < 1e-5 and (data.x[:, -1, 2] - 1).abs().max() < 1e-5
+    data = oscillators.mean_field(trajectories=3, steps=2, dt=4 / mu, seed=0, mu=mu)
+    assert (data.x[:, -1, :2].norm(dim=1) - 1).abs().max() < 1e-3 and (data.x[:, -1, 2] - 1).abs().max() < 1e-3
     jacobian = lambda u: np.array([  # noqa: E731
         [mu * (1 - u[2]), -1, -mu * u[0]], [1, mu * (1 - u[2]), -mu * u[1]], [20 * u[0], 20 * u[1], -10],
     ])  # fmt: skip
@@ -123,7 +123,7 @@ def test_kaplan_yorke_by_hand(exponents, dimension):
 
 
 def test_bad_exponents_and_burn_in_are_refused():
-    with pytest.raises(ValueError, match="the 2 exponents sum to 0.3 >= 0; give more of them"):
+    with pytest.raises(ValueError, match=r"the 2 exponents sum to 0\.3 >= 0; give more of them"):
         lorenz.kaplan_yorke(torch.tensor([0.2, 0.1]))
     with pytest.raises(ValueError, match="count is 4, but states have 3 columns"):
         lorenz.lyapunov_spectrum(lambda x: x, torch.ones(1, 3), count=4, rounds=1, every=1, burn_in=0)
@@ -166,9 +166,8 @@ def test_a_pole_is_refused():
 
 def test_kuramoto_sivashinsky_converges_in_order_four():
     start = waves.kuramoto_sivashinsky(trajectories=2, steps=1, dt=0.1, seed=0).x[:, -1]
-    ends = [
-        waves.evolved(waves.ks_step(22.0, 64, 4 / n), start, steps=1, inner=n, dt=4.0)[:, -1] for n in (320, 20, 40)
-    ]  # fmt: skip
+    step = lambda n: waves.ks_step(22.0, 64, 2 / n)  # noqa: E731
+    ends = [waves.evolved(step(n), start, steps=1, inner=n, dt=2.0)[:, -1] for n in (640, 80, 160)]
     first, second = ((end - ends[0]).norm() for end in ends[1:])
     assert math.log2(first / second) == pytest.approx(4, abs=0.5)
 
@@ -190,5 +189,5 @@ def test_kuramoto_sivashinsky_keeps_its_mean_and_has_its_spread():
     data = waves.kuramoto_sivashinsky(trajectories=30, steps=50, dt=2.0, seed=0)
     assert data.x.mean(-1).abs().max() < 1e-12
     assert data.x.square().mean().sqrt() == pytest.approx(data.truth["rms"], abs=0.04)
-    with pytest.raises(ValueError, match="16 points do not resolve a length of 22.0; give at least 33"):
+    with pytest.raises(ValueError, match=r"16 points do not resolve a length of 22\.0; give at least 33"):
         waves.kuramoto_sivashinsky(**SMALL, points=16)

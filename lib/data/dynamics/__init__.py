@@ -4,7 +4,7 @@
 """
 
 from lib.data.dynamics import linear as of_matrices
-from lib.data.dynamics import lorenz, maps, oscillators, pendulum, waves
+from lib.data.dynamics import lorenz, maps, oscillators, pendulum, rope, shallow_water, wake, waves
 
 DYNAMICS = {
     "linear": of_matrices.linear,
@@ -19,4 +19,8 @@ DYNAMICS = {
     "lorenz": lorenz.lorenz,
     "kuramoto_sivashinsky": waves.kuramoto_sivashinsky,
     "burgers": waves.burgers,
+    "wake": wake.wake,
+    "dam_break": shallow_water.dam_break,
+    "dam_break_square": shallow_water.dam_break_square,
+    "rope": rope.rope,
 }

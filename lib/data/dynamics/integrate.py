@@ -12,9 +12,9 @@ from lib import checks
 Field = Callable[[Tensor], Tensor]
 
 
-def compiled(f: Callable, *, parallel: bool = False) -> Callable:
+def compiled(f: Callable) -> Callable:
     """Compile a function of arrays; keep its code on disk unless no folder may be written."""
-    options = {"parallel": parallel, "fastmath": {"contract"}, "error_model": "numpy"}
+    options = {"nogil": True, "fastmath": {"contract"}, "error_model": "numpy"}
     try:
         return numba.njit(f, cache=True, **options)
     except RuntimeError:

@@ -89,11 +89,12 @@ def limit_cycle(mu: float) -> tuple[float, float]:
 
 
 def mean_field(*, trajectories: int, steps: int, dt: float, seed: int, mu: float = 0.1) -> Trajectories:
-    r"""Return x' = mu x - y - mu x z, y' = x + mu y - mu y z, z' = -10 (z - x^2 - y^2): the wake of a cylinder in three numbers.
+    r"""Return x' = mu x - y - mu x z, y' = x + mu y - mu y z, z' = -10 (z - x^2 - y^2).
 
-    The limit cycle is the unit circle at z = 1, turned once in 2 pi. Starts: x, y in [-1, 1], z in [0, 2].
-    x: (B, steps + 1, 3). truth: "radius" 1, "period" 2 pi, "floquet", the roots (2,) of s^2 + 10 s + 20 mu, and "spectrum"
-    e^(s dt) of 0, +-i and these. Errors: mu <= 0, where there is no cycle. Source: [noack2003hierarchy], [lusch2018deep].
+    A model of a cylinder's wake in three numbers. The limit cycle is the unit circle at z = 1, turned once in 2 pi.
+    Starts: x, y in [-1, 1], z in [0, 2]. x: (B, steps + 1, 3). truth: "radius" 1, "period" 2 pi, "floquet", the roots (2,)
+    of s^2 + 10 s + 20 mu, and "spectrum" e^(s dt) of 0, +-i and these. Errors: mu <= 0, where there is no cycle.
+    Source: [noack2003hierarchy], [lusch2018deep].
     """
     asked(trajectories, steps, dt)
     if not mu > 0:
