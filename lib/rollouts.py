@@ -137,3 +137,12 @@ def rhythm(pieces: Pieces, truth: float) -> dict[str, float]:
     error = miss.square().mean().sqrt() / (seen - seen.mean(0)).square().mean().sqrt()
     found = {"angle": value.angle(), "modulus": value.abs(), "residual": pieces.residuals[best], "error": error}
     return {"truth": truth} | {name: float(v) for name, v in found.items()}
+
+
+def rhythms(data: Trajectories, *, ranks: Sequence[int], steps: int) -> pd.DataFrame:
+    """Return `rhythm` of DMD of each trajectory of fields, whose truth has its "angle": columns flow and rank before it."""
+    rows = []
+    for flow, angle in enumerate(data.truth["angle"].tolist()):
+        one = data._replace(x=data.x[flow : flow + 1])
+        rows += [{"flow": flow, "rank": r} | rhythm(field(one, rank=r, steps=steps), angle) for r in ranks]
+    return pd.DataFrame(rows)
