@@ -128,6 +128,5 @@ def mode(pieces: Pieces, *, pair: int, phase: float) -> str:
 
 
 def turning(pieces: Pieces) -> list[int]:
-    """Return the pairs to look at, of each conjugate pair the one that turns forward, the largest part first."""
-    size = torch.linalg.vector_norm(pieces.parts, dim=1)
-    return [j for j in size.argsort(descending=True).tolist() if pieces.values[j].imag >= 0]
+    """Return the pairs to look at, of each conjugate pair the one that turns forward, the least residual first."""
+    return [j for j in pieces.residuals.argsort(stable=True).tolist() if pieces.values[j].imag >= 0]

@@ -23,7 +23,7 @@ from lib.types import Trajectories
 def distances(seed: int, *, sizes: Sequence[int]) -> pd.DataFrame:
     """Return how far the three leading eigenvalues of the noisy logistic map are from an estimate, by method and pairs.
 
-    Columns map ("wrapped", "clipped"), method, n, error, and other = the distance from the other map's three.
+    Columns kind ("wrapped", "clipped"), method, n, error, and other = the distance from the other map's three.
     """
     known = truths()
     samples = {"wrapped": DYNAMICS["noisy_logistic"](trajectories=1, steps=max(sizes), seed=seed)}
@@ -33,7 +33,7 @@ def distances(seed: int, *, sizes: Sequence[int]) -> pd.DataFrame:
             for method, fit in (WRAPPED if name == "wrapped" else CLIPPED).items():
                 values = fit(data._replace(x=data.x[:, : n + 1]), seed).eigenvalues
                 error, off = (float(hausdorff(values, known[which][:3])[0]) for which in (name, other))
-                rows.append({"seed": seed, "map": name, "method": method, "n": n, "error": error, "other": off})
+                rows.append({"seed": seed, "kind": name, "method": method, "n": n, "error": error, "other": off})
     return pd.DataFrame(rows)
 
 

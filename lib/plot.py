@@ -282,10 +282,9 @@ def eigenvalues(table: pd.DataFrame, *, known: np.ndarray, ax: Axes) -> Axes:
     ax.plot(np.cos(turn), np.sin(turn), color=INK, linewidth=0.8)
     norm = LogNorm(1e-10, 1)
     drawn = ax.scatter(table.real, table.imag, c=table.residual.clip(1e-10, 1), norm=norm, cmap="viridis", s=16)
-    ax.plot(np.real(known), np.imag(known), "x", color=COLOURS[1], markersize=8, linewidth=0, label="known")
+    ax.plot(np.real(known), np.imag(known), "x", color=COLOURS[1], markersize=8, linewidth=0)
     ax.figure.colorbar(drawn, ax=ax, label="residual", shrink=0.7)
     ax.set(aspect="equal", xlabel="real part", ylabel="imaginary part")
-    ax.legend(loc="upper left")
     return ax
 
 
