@@ -37,9 +37,9 @@ def columns(pieces: Pieces, most: int = 6) -> list[int]:
 
 
 def thresholds(pieces: Pieces, count: int = 40) -> list[float]:
-    """Return thresholds from the least residual to the largest, equally spaced in their logarithms."""
-    low, high = (float(v.clamp_min(1e-16)) for v in pieces.residuals.aminmax())
-    return (np.geomspace(low, high, count) * (1 + 1e-9)).tolist()
+    """Return at most `count` of the residuals, a thousandth above, from the least to the largest: each step lets pairs in."""
+    levels = sorted({float(f"{r * 1.001:.4g}") for r in pieces.residuals.tolist()})
+    return [levels[round(i)] for i in np.linspace(0, len(levels) - 1, min(count, len(levels)))]
 
 
 def eigenpairs(pieces: Pieces, *, at_most: float) -> str:
