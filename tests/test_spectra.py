@@ -225,7 +225,7 @@ def test_half_a_turn_swaps_blue_and_red_in_a_mode(waves):
     here, there = (pixels(koopman_views.mode(waves, pair=pair, phase=p)) for p in (0.0, math.pi))
     assert here.shape == (8, 8, 3)
     part = waves.parts[pair].real.reshape(8, 8).numpy()
-    strong = np.abs(part) > 0.5 * np.abs(waves.parts[pair]).max().item()
+    strong = np.abs(part) > 0.5 * waves.parts[pair].abs().max().item()
     warm = here[..., 0] - here[..., 2]
     assert (np.sign(warm[strong]) == np.sign(part[strong])).all() and strong.sum() > 8
     assert (np.sign(there[..., 0] - there[..., 2])[strong] == -np.sign(warm[strong])).all()
