@@ -15,8 +15,11 @@ level 3   bottlenecks, trial               one objective a file: terms(model, x,
           generalisation                   measures of networks against their generalisation gap
 level 4   train, plane, attacks            the one loop; the information plane; inputs changed to mislead
           classifiers                      a grid of small stochastic classifiers, trained and measured
-level 5   claims, plot, runs, trained      the ledger, figures from tables, parameters and run folders, trained networks
+          spectra                          eigenvalues of Koopman fits beside known ones
+level 5   logistic, rollouts               fits of one noisy map; forecasts, and models taken apart by eigenpair
+level 6   claims, plot, runs, trained      the ledger, figures from tables, parameters and run folders, trained networks
           tradeoff, gaps, protocol         methods on one axis; the gap of many networks; what selection does to a number
           explore, notebook                views that redraw while a slider moves; their widgets
+          koopman_views                    views of models taken apart: pairs kept, what they foretell, modes as pictures
           activations, inference           networks of many activations over time; intervals and rules from one value a seed
 """

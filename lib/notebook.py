@@ -1,11 +1,13 @@
-"""Widgets: the only module that knows ipywidgets. What they show is drawn by lib.explore from stored tables."""
+"""Widgets: the only module that knows ipywidgets. What they show is drawn by lib.explore and koopman_views."""
 
+import math
 from collections.abc import Callable
 
 import ipywidgets as widgets
 import pandas as pd
 
-from lib import explore
+from lib import explore, koopman_views
+from lib.rollouts import Pieces
 
 
 def choice(label: str, options: list) -> widgets.SelectMultiple:
@@ -64,3 +66,26 @@ def explorer(tables: dict[str, pd.DataFrame], panel: Callable[[pd.DataFrame], wi
     menu.observe(open_panel, "value")
     open_panel()
     return widgets.VBox([menu, place])
+
+
+def trust_explorer(pieces: Pieces) -> widgets.Box:
+    """Return the eigenvalues and the forecast of a linear model with a slider over the residual that a pair may have."""
+    levels = [(f"{level:.1e}", level) for level in koopman_views.thresholds(pieces)]
+    controls = {
+        "at_most": widgets.SelectionSlider(options=levels, value=levels[-1][1], description="residual"),
+        "column": widgets.Dropdown(options=koopman_views.columns(pieces), description="number"),
+    }
+    return shown(lambda **values: koopman_views.trusted(pieces, **values), controls)
+
+
+def mode_explorer(pieces: Pieces, phases: int = 24) -> widgets.Box:
+    """Return the modes of a field with a menu of pairs, and a slider over the phase that plays as a film."""
+    slider = widgets.IntSlider(min=0, max=phases - 1, description="phase")
+    film = widgets.Play(min=0, max=phases - 1, interval=120, repeat=True)
+    widgets.jslink((film, "value"), (slider, "value"))
+    pair = widgets.Dropdown(options=koopman_views.turning(pieces), description="pair")
+
+    def draw(pair: int, phase: int) -> str:
+        return koopman_views.mode(pieces, pair=pair, phase=2 * math.pi * phase / phases)
+
+    return widgets.VBox([film, shown(draw, {"pair": pair, "phase": slider})])

@@ -273,6 +273,30 @@ def with_compressions(curves: pd.DataFrame, compressions: pd.DataFrame, fall: fl
     return ax
 
 
+def eigenvalues(table: pd.DataFrame, *, known: np.ndarray, ax: Axes) -> Axes:
+    """Draw eigenvalues as dots coloured by residual, dark for small, known ones as crosses, with the unit circle.
+
+    table: columns real, imag, residual; known: complex. Colours run from residuals of 1e-10 to 1, and stay there beyond.
+    """
+    turn = np.linspace(0, 2 * np.pi, 361)
+    ax.plot(np.cos(turn), np.sin(turn), color=INK, linewidth=0.8)
+    norm = LogNorm(1e-10, 1)
+    drawn = ax.scatter(table.real, table.imag, c=table.residual.clip(1e-10, 1), norm=norm, cmap="viridis", s=16)
+    ax.plot(np.real(known), np.imag(known), "x", color=COLOURS[1], markersize=8, linewidth=0)
+    ax.figure.colorbar(drawn, ax=ax, label="residual", shrink=0.7)
+    ax.set(aspect="equal", xlabel="real part", ylabel="imaginary part")
+    return ax
+
+
+def mode(picture: np.ndarray, *, ax: Axes) -> Axes:
+    """Draw a signed field (H, W): blue below zero, red above, white at zero."""
+    most = np.abs(picture).max()
+    ax.imshow(picture, cmap="RdBu_r", vmin=-most, vmax=most)
+    ax.grid(False)
+    ax.set(xticks=[], yticks=[])
+    return ax
+
+
 def verdicts(rows: list[dict], *, ax: Axes) -> Axes:
     """Draw how many claims of each source hold, fail, or cannot be judged at this scale."""
     counts = pd.crosstab(

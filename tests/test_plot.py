@@ -215,3 +215,18 @@ def test_compressions_are_parts_of_their_curves(ax):
     thick = [line for line in ax.lines if line.get_linewidth() > 3]
     assert [list(line.get_ydata()) for line in thick] == [[3.0, 2.0, 1.0]]
     assert ax.lines[-1].get_xdata()[0] == 1.5 and len(ax.lines) == 4
+
+
+def test_eigenvalues_have_their_residuals_for_colours_and_known_ones_for_crosses(ax):
+    table = pd.DataFrame({"real": [1.0, 0.5], "imag": [0.0, 0.5], "residual": [1e-14, 0.1]})
+    plot.eigenvalues(table, known=np.array([1.0, 0.5j]), ax=ax)
+    np.testing.assert_allclose(ax.collections[0].get_offsets(), [[1, 0], [0.5, 0.5]])
+    np.testing.assert_allclose(ax.collections[0].get_array(), [1e-10, 0.1])
+    circle, crosses = ax.lines
+    np.testing.assert_allclose(np.hypot(*circle.get_data()), 1)
+    np.testing.assert_allclose(crosses.get_xydata(), [[1, 0], [0, 0.5]])
+
+
+def test_a_mode_is_white_at_zero(ax):
+    plot.mode(np.array([[-2.0, 0.0], [1.0, 0.0]]), ax=ax)
+    assert ax.images[0].get_clim() == (-2.0, 2.0) and ax.images[0].get_array().tolist() == [[-2, 0], [1, 0]]
