@@ -56,7 +56,7 @@ def chain_information(k: Tensor, noise: float, start: Tensor, *, lag: int = 1) -
     r"""Return I(x_t; x_(t+lag)) in nats of x' = x K + noise N(0, I), x_t normal of covariance C = `start`.
 
     (log|M + G| - log|M|) / 2, G = (K^n)^T C K^n and M = noise^2 sum over i < n of (K^i)^T K^i. k, start: (d, d).
-    Assumes noise > 0: without it the information is infinite. Source: [cheng2025information], eq. (7).
+    Assumes noise > 0: without it the information is infinite. Source: [cheng2026information], eq. (7).
     """
     checks.positive(noise, "noise"), checks.counted(lag, "lag")
     power, m = torch.eye(len(k), dtype=k.dtype), torch.zeros_like(k)
