@@ -83,9 +83,9 @@ NETWORKS = {
 CONSISTENT = "consistent_kae"
 
 
-def measure(seeds: list[int], steps_of_time: list[float], budget: Budget, *, workers: int | None = None) -> dict[str, pd.DataFrame]:
+def measure(seeds: list[int], times: list[float], budget: Budget, *, workers: int | None = None) -> dict[str, pd.DataFrame]:
     """Return tables `members`, a row for each method, seed, dt and mode of rollout, and `spectra`."""
-    units = product([*NETWORKS, CONSISTENT, *LINEAR], steps_of_time)
+    units = product([*NETWORKS, CONSISTENT, *LINEAR], times)
     return together(partial(unit, seeds, budget), units, workers=workers)
 
 
@@ -107,7 +107,7 @@ def unit(seeds: list[int], budget: Budget, chosen: tuple[str, float]) -> Tables:
 
 
 def sets(seeds: list[int], dt: float, budget: Budget) -> Sets:
-    """Return training trajectories of each seed, and test trajectories that all share, by the training set's mean and spread."""
+    """Return training trajectories of each seed, and test ones that all share, by the training set's mean and spread."""
     x = torch.stack([lorenz(trajectories=budget.trajectories, steps=budget.steps, dt=dt, seed=s).x for s in seeds])
     far = lorenz(trajectories=budget.starts, steps=budget.ahead, dt=dt, seed=HELD_OUT).x
     mean, spread = x.mean((1, 2), keepdim=True), x.std((1, 2), keepdim=True)
