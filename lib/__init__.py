@@ -15,6 +15,7 @@ level 3   bottlenecks, trial               one objective a file: terms(model, x,
           generalisation                   measures of networks against their generalisation gap
 level 4   train, plane, attacks            the one loop; the information plane; inputs changed to mislead
           classifiers                      a grid of small stochastic classifiers, trained and measured
+          contests                         Koopman learners against each other on known dynamics, and their theory on chains
 level 5   claims, plot, runs, trained      the ledger, figures from tables, parameters and run folders, trained networks
           tradeoff, gaps, protocol         methods on one axis; the gap of many networks; what selection does to a number
           explore, notebook                views that redraw while a slider moves; their widgets

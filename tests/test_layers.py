@@ -16,7 +16,7 @@ LEVELS = [
     {"kernels", "nets", "plan", "swag", "correlation", "episodes"},
     {"data", "estimators"},
     {"bottlenecks", "forecast", "koopman", "trial", "generalisation", "curves", "stochastic"},
-    {"train", "plane", "attacks", "classifiers"},
+    {"train", "plane", "attacks", "classifiers", "contests"},
     {"claims", "plot", "runs", "trained", "explore", "notebook", "activations", "inference"} | {"tradeoff", "gaps", "protocol"},
 ]
 LEVEL = {name: level for level, names in enumerate(LEVELS) for name in names}
