@@ -65,7 +65,7 @@ def test_a_variant_is_itself_in_company_and_under_its_own_name():
         same = whole.loc[4, "strong", row["mode"]]
         for name in ("effective_dimension", "nrmse_5", "latent_error", "read"):
             assert row[name] == pytest.approx(same[name], rel=1e-3)
-        assert abs(row["nrmse_5"] / whole.loc[4, "none", row["mode"]].nrmse_5 - 1) > 0.01
+        assert abs(row["effective_dimension"] / whole.loc[4, "none", row["mode"]].effective_dimension - 1) > 0.01
     assert {r["variant"] for r in alone["history"]} == {"strong"} and len(alone["spectra"]) == 16
 
 
@@ -193,10 +193,10 @@ def test_the_pendulum_has_gravity_one_and_the_manifold_its_rates():
 @pytest.mark.parametrize("name", frequencies.SYSTEMS)
 def test_losses_of_two_sets_fall_and_are_finite(name):
     first, later = (
-        pd.DataFrame(frequencies.unit([0, 1], frequencies.Budget(epochs, trajectories=32, batch=16), name)["members"])
-        for epochs in (1, 12)
+        pd.DataFrame(frequencies.unit([0, 1], frequencies.Budget(epochs, trajectories=32, batch=16, lr=3e-3), name)["members"])
+        for epochs in (1, 25)
     )
-    assert (first.outcome == "ok").all() and (later.loss < first.loss).all()
+    assert (first.outcome == "ok").all() and (later.loss < 0.7 * first.loss).all()
     assert (later.published == frequencies.SYSTEMS[name].published).all()
 
 

@@ -1,7 +1,5 @@
 """What the information theory of Koopman learners claims, on chains where both sides can be computed: one residual a claim."""
 
-import math
-
 import torch
 from torch import Tensor
 
@@ -66,7 +64,7 @@ def violated(law: Chain, encoder: Tensor, seed: int) -> float:
 
 
 def slack(gains: Tensor, powers: Tensor) -> float:
-    """Return how far powers (d,) are from the conditions of the optimum: equal slopes where filled, no greater one elsewhere."""
+    """Return how far powers (d,) of sum 1 are from the optimum: equal slopes where filled, no greater one elsewhere."""
     slopes, filled = gains / (2 * (1 + gains * powers)), powers > 0
     level = slopes[filled].mean()
     worst = torch.cat([(slopes[filled] - level).abs(), (slopes[~filled] - level).clamp_min(0)]).max() / level
