@@ -15,7 +15,7 @@ level 3   bottlenecks, trial               one objective a file: terms(model, x,
           generalisation                   measures of networks against their generalisation gap
 level 4   train, plane, attacks            the one loop; the information plane; inputs changed to mislead
           classifiers                      a grid of small stochastic classifiers, trained and measured
-          spectra                          eigenvalues of Koopman fits beside known ones
+          spectra, contests                eigenvalues of Koopman fits beside known ones; learners against each other
 level 5   logistic, rollouts               fits of one noisy map; forecasts, and models taken apart by eigenpair
 level 6   claims, plot, runs, trained      the ledger, figures from tables, parameters and run folders, trained networks
           tradeoff, gaps, protocol         methods on one axis; the gap of many networks; what selection does to a number

@@ -297,6 +297,30 @@ def mode(picture: np.ndarray, *, ax: Axes) -> Axes:
     return ax
 
 
+def bars(table: pd.DataFrame, *, x: str, y: str, by: str, ax: Axes) -> Axes:
+    """Draw a bar for every row, side by side at each x, a colour for each group."""
+    sns.barplot(table, x=x, y=y, hue=by, palette=COLOURS[: table[by].nunique()], errorbar=None, ax=ax)
+    ax.legend()
+    return ax
+
+
+def coloured(table: pd.DataFrame, *, x: str, y: str, colour: str, ax: Axes) -> Axes:
+    """Draw a point for every row, coloured by a signed column alike on both sides of zero, with its scale."""
+    most = table[colour].abs().max()
+    drawn = ax.scatter(table[x], table[y], c=table[colour], cmap="twilight_shifted", vmin=-most, vmax=most, s=5, linewidths=0)
+    ax.set(xlabel=x, ylabel=y)
+    ax.figure.colorbar(drawn, ax=ax, label=colour)
+    return ax
+
+
+def crosses(published: pd.Series, *, order: list, ax: Axes) -> Axes:
+    """Draw published numbers as crosses in the rows of `dots`; names that are not in the order are left out."""
+    here = published[published.index.isin(order)].dropna()
+    ax.plot(here, [order.index(name) for name in here.index], "x", color=INK, markersize=7, label="published")
+    ax.legend()
+    return ax
+
+
 def verdicts(rows: list[dict], *, ax: Axes) -> Axes:
     """Draw how many claims of each source hold, fail, or cannot be judged at this scale."""
     counts = pd.crosstab(

@@ -376,6 +376,23 @@ def test_training_refuses_what_cannot_be(change, message):
         fit(Autoencoder([0], 5, SHAPE), terms, part(data), seeds=[0], plan=PLAN._replace(**change, records=1))
 
 
+def test_a_member_that_diverges_is_an_outcome_and_the_others_do_not_feel_it():
+    data = embedded(3, trajectories=20, frames=8, wide=5)
+    sick = data.clone()
+    sick[1] *= 1e30
+    recipe, plan = Recipe(gamma=0.1), PLAN._replace(on_divergence="record")
+    both = [Autoencoder([3, 4, 5], 5, SHAPE) for _ in range(2)]
+    terms = partial(information_ae_terms, recipe=recipe)
+    rows, fine = (fit(m, terms, part(x), seeds=[3, 4, 5], plan=plan) for m, x in zip(both, (sick, data), strict=True))
+    assert {row["status"] for row in rows if row["seed"] == 4} == {"diverged at epoch 1"}
+    assert all(math.isnan(row["fit"]) and math.isnan(row["entropy"]) for row in rows if row["seed"] == 4)
+    assert [row for row in rows if row["seed"] != 4] == [row for row in fine if row["seed"] != 4]
+    assert {row["status"] for row in fine} == {"ok"}
+    for ours, theirs in zip(*(m.parameters() for m in both), strict=True):
+        torch.testing.assert_close(ours[[0, 2]], theirs[[0, 2]], rtol=0, atol=0)
+        assert (ours[1] == 0).all()
+
+
 def test_members_without_windows_of_their_own_are_refused():
     with pytest.raises(ValueError, match=r"3 members and windows \(2, .* want distinct seeds, one an entry of x, got \[0, 1\]"):
         fit(Autoencoder([0, 1, 2], 5, SHAPE), information_ae_terms, part(embedded(2, wide=5)), seeds=[0, 1], plan=PLAN)

@@ -9,7 +9,7 @@ from lib.koopman import dmd, edmd, kernel_edmd, kkr
 from lib.koopman.kernel import drawn_centres, features
 from lib.koopman.linear import rollout
 from lib.koopman.metrics import hausdorff, nrmse
-from lib.koopman.regression import annulus, eigenfunction_values, invariant
+from lib.koopman.regression import annulus, eigenfunction_values, invariant, spectrum
 from lib.koopman.residual import residuals_on
 from lib.types import Trajectories
 from tests.samples import normal
@@ -110,6 +110,13 @@ def test_trajectories_are_forecast_from_their_first_snapshot():
     assert nrmse(found, fresh.x, norm="std", horizons=[25]).item() < 0.02
     wrong = kkr(data, eigenvalues=torch.tensor([0.5, 0.6, 0.7]), length=26, width=0.5)
     assert nrmse(rollout(wrong, fresh.x[:, 0], 25, mode="linear").x, fresh.x, norm="std", horizons=[25]).item() > 0.05
+
+
+def test_a_long_spectrum_is_known_to_be_closed_under_conjugation():
+    mu = annulus(50, least=0.7, seed=0)
+    assert torch.equal(spectrum(mu), mu)
+    with pytest.raises(ValueError, match="add the missing ones"):
+        spectrum(mu[:-1])
 
 
 def test_a_spectrum_drawn_from_an_annulus_is_closed_under_conjugation():

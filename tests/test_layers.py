@@ -16,11 +16,10 @@ LEVELS = [
     {"kernels", "nets", "plan", "swag", "correlation", "episodes"},
     {"data", "estimators"},
     {"bottlenecks", "forecast", "koopman", "trial", "generalisation", "curves", "stochastic"},
-    {"train", "plane", "attacks", "classifiers"} | {"spectra"},
+    {"train", "plane", "attacks", "classifiers", "spectra", "contests"},
     {"rollouts", "logistic"},
     {"claims", "plot", "runs", "trained", "explore", "notebook", "activations", "inference"}
-    | {"tradeoff", "gaps", "protocol"}
-    | {"koopman_views"},
+    | {"tradeoff", "gaps", "protocol", "koopman_views"},
 ]
 LEVEL = {name: level for level, names in enumerate(LEVELS) for name in names}
 MODULES = sorted(p for p in (ROOT / "lib").rglob("*.py") if p != ROOT / "lib/__init__.py")

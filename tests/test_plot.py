@@ -230,3 +230,26 @@ def test_eigenvalues_have_their_residuals_for_colours_and_known_ones_for_crosses
 def test_a_mode_is_white_at_zero(ax):
     plot.mode(np.array([[-2.0, 0.0], [1.0, 0.0]]), ax=ax)
     assert ax.images[0].get_clim() == (-2.0, 2.0) and ax.images[0].get_array().tolist() == [[-2, 0], [1, 0]]
+
+
+def test_bars_stand_side_by_side(ax):
+    table = pd.DataFrame({"mode": [1, 2, 1, 2], "power": [0.9, 0.1, 0.6, 0.4], "allocation": ["a", "a", "b", "b"]})
+    plot.bars(table, x="mode", y="power", by="allocation", ax=ax)
+    heights = [[bar.get_height() for bar in group] for group in ax.containers]
+    assert heights == [[0.9, 0.1], [0.6, 0.4]]
+    assert [t.get_text() for t in ax.get_legend().get_texts()] == ["a", "b"]
+
+
+def test_colours_are_alike_on_both_sides_of_zero(ax):
+    table = pd.DataFrame({"u": [0.0, 1.0], "v": [2.0, 3.0], "angle": [-3.0, 1.0]})
+    plot.coloured(table, x="u", y="v", colour="angle", ax=ax)
+    (drawn,) = ax.collections
+    assert drawn.get_clim() == (-3, 3) and drawn.get_array().tolist() == [-3, 1]
+    assert drawn.get_offsets().tolist() == [[0, 2], [1, 3]]
+
+
+def test_published_numbers_stand_in_their_rows(ax):
+    told = pd.Series({"kkr": 0.009, "kae": 0.014, "gone": 1.0, "bare": float("nan")})
+    plot.crosses(told, order=["dmd", "kae", "kkr", "bare"], ax=ax)
+    (line,) = ax.lines
+    assert sorted(zip(line.get_ydata(), line.get_xdata(), strict=True)) == [(1, 0.014), (2, 0.009)]

@@ -1,0 +1,105 @@
+"""What every contest does alike: cut trajectories, train members side by side, and score what they forecast."""
+
+import math
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import NamedTuple
+
+import pandas as pd
+import torch
+from torch import Tensor
+
+from lib.koopman import metrics
+from lib.koopman.forecast import Settled, rollout, settle
+from lib.koopman.learner import Objective, fit
+from lib.koopman.linear import MODES, Rollout
+from lib.nets import Bottleneck
+from lib.plan import Plan
+from lib.processes import each
+from lib.progress import bar
+from lib.types import Rows
+
+HELD_OUT = 10**6  # seeds of test data lie this far from those of training data
+HORIZONS = [5, 20, 50]
+
+Tables = dict[str, list[dict]]
+
+
+class Trained(NamedTuple):
+    """Members after training: their operator, and how each ended."""
+
+    settled: Settled
+    history: list[dict]
+    status: list[str]  # one a member
+
+
+def together(unit: Callable[..., Tables], chosen: Iterable, *, workers: int | None) -> dict[str, pd.DataFrame]:
+    """Return the tables of all units of work, {name: rows of one after another}, whoever computes them."""
+    chosen, found = list(chosen), {}
+    for tables in bar(each(unit, chosen, workers=workers), "trainings", total=len(chosen)):
+        for name, rows in tables.items():
+            found.setdefault(name, []).extend(rows)
+    return {name: pd.DataFrame(rows) for name, rows in found.items()}
+
+
+def cut(x: Tensor, length: int) -> Tensor:
+    """Return windows of `length` that do not overlap, (S, B, T, n) -> (S, B T // length, length, n); the rest is left."""
+    return x[:, :, : x.shape[2] // length * length].unflatten(2, (-1, length)).flatten(1, 2)
+
+
+def trained(model: Bottleneck, terms: Objective, x: Tensor, *, seeds: list[int], plan: Plan) -> Trained:
+    """Train members on windows x (S, N, T, n) that nothing acts on, and settle each on its own."""
+    free = x[:, :, 1:, :0]
+    history = fit(model, terms, Rows(x, free), seeds=seeds, plan=plan)
+    members = len(model.mean_head.weight)
+    copies = (part.repeat_interleave(members // len(seeds), 0) for part in (x, free))
+    return Trained(settle(model, *copies), history, [row["status"] for row in history[-members:]])
+
+
+def weights(values: list[float], seeds: int) -> float | Tensor:
+    """Return a weight for each member, seed by seed, or one number where all variants have the same."""
+    return values[0] if len(set(values)) == 1 else torch.tensor(values).repeat(seeds)
+
+
+def rollouts(found: Trained, x0: Tensor, steps: int) -> dict[str, Rollout]:
+    """Return both rollouts from x0 (R, B, n), in double."""
+    both = {mode: rollout(found.settled, x0.float(), steps, mode=mode) for mode in MODES}
+    return {mode: made._replace(x=made.x.double()) for mode, made in both.items()}
+
+
+def errors(forecast: Tensor, truth: Tensor, horizons: list[int]) -> dict[str, float]:
+    """Return NRMSE by the standard deviation of the truth at each horizon, {"nrmse_5": ...}, (B, S, ...) each."""
+    found = metrics.nrmse(forecast, truth, norm="std", horizons=horizons).tolist()
+    return {f"nrmse_{horizon}": value for horizon, value in zip(horizons, found, strict=True)}
+
+
+def outcome(left_at: Tensor) -> str:
+    """Return whether forecasts (B,) stayed within one range of the data, or how many did not."""
+    left = int((left_at >= 0).sum())
+    return f"left the range in {left} of {len(left_at)}" if left else "ok"
+
+
+def blank(names: Iterable[str]) -> dict[str, float]:
+    """Return NaN for every name, what a member that diverged has to show."""
+    return dict.fromkeys(names, math.nan)
+
+
+def spectra(found: Trained, names: list[dict]) -> list[dict]:
+    """Return a row for every eigenvalue of every member: modulus and angle, largest modulus first."""
+    values = found.settled.eigenvalues()
+    polar = zip(names, values.abs().tolist(), values.angle().tolist(), strict=True)
+    return [
+        name | {"place": i, "modulus": m, "angle": a}
+        for name, moduli, angles in polar
+        for i, (m, a) in enumerate(zip(moduli, angles, strict=True))
+    ]
+
+
+def plan(epochs: int, batch: int, lr: float, *, clip: float = 1.0, records: int = 25) -> Plan:
+    """Return the plan of a contest: last weights, gradients clipped member by member, divergence an outcome."""
+    return Plan(epochs, batch, lr, select="last", clip=clip, records=records, on_divergence="record")
+
+
+def with_recipe(terms: Callable, recipe: NamedTuple) -> Objective:
+    """Return an objective with its weights."""
+    return partial(terms, recipe=recipe)
