@@ -145,6 +145,7 @@ def scored(found: Trained, names: list[dict], both: dict[str, Rollout], test: Te
 
 def judged(made: Rollout, truth: Tensor, dt: float) -> dict:
     """Return errors, valid time in Lyapunov times, and KL of the long run, NaN nats where it left the range of the data."""
+    assert (made.x[:, 0] - truth[:, 0]).abs().max() < 1e-4, "a forecast begins where the truth does, in its units"
     told, span = outcome(made.left_at), made.x.shape[1] - 1
     facts = errors(made.x, truth, [h for h in HORIZONS if h <= span])
     facts["valid_time"] = metrics.valid_prediction_time(made.x, truth, dt=dt, exponent=LYAPUNOV[0]).mean().item()
