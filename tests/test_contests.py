@@ -130,7 +130,10 @@ def test_a_forecast_is_judged_by_error_time_and_statistics():
     assert good["nrmse_50"] == 0 and good["kl"] == 0 and good["valid_time"] == pytest.approx(60 * 0.1 * 0.9056)
     left = lorenz.judged(Rollout(truth, stayed.clone().index_fill_(0, torch.tensor([2]), 9), "relift"), truth, 0.1)
     assert math.isnan(left["kl"]) and left["outcome"] == "left the range in 1 of 6" and left["mode"] == "relift"
-    flat = lorenz.judged(Rollout(torch.zeros_like(truth), stayed, "linear"), truth, 0.1)
+    zeros = torch.cat([truth[:, :1], torch.zeros_like(truth[:, 1:])], 1)
+    flat = lorenz.judged(Rollout(zeros, stayed, "linear"), truth, 0.1)
+    with pytest.raises(AssertionError, match="begins where the truth does"):
+        lorenz.judged(Rollout(2 * truth, stayed, "linear"), truth, 0.1)
     assert flat["nrmse_20"] > 0.5 and flat["kl"] > 1 and flat["valid_time"] < 1
 
 
