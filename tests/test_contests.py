@@ -196,7 +196,7 @@ def test_the_pendulum_has_gravity_one_and_the_manifold_its_rates():
 @pytest.mark.parametrize("name", frequencies.SYSTEMS)
 def test_losses_of_two_sets_fall_and_are_finite(name):
     first, later = (
-        pd.DataFrame(frequencies.unit([0, 1], frequencies.Budget(epochs, trajectories=16, batch=16, lr=3e-3), name)["members"])
+        pd.DataFrame(frequencies.unit([0, 1], frequencies.Budget(epochs, trajectories=32, batch=16, lr=3e-3), name)["members"])
         for epochs in (1, 16)
     )
     assert (first.outcome == "ok").all() and (later.loss < 0.9 * first.loss).all()
