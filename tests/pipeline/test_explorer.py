@@ -1,7 +1,6 @@
-"""Notebooks with sliders in JupyterLab, in a real browser: a slider moves, and the figure follows."""
+"""The explorer in JupyterLab, in a real browser: a slider moves, and the figure follows."""
 
 import re
-from contextlib import contextmanager
 
 import pytest
 from playwright.sync_api import expect, sync_playwright
@@ -10,34 +9,20 @@ from tests.pipeline.test_lab import server
 from tests.pipeline.test_report import CHROMIUM, browser
 
 
-@contextmanager
-def opened(notebook, workbook, home):
-    """A notebook with two panels, open and run, in the copy at smoke scale."""
-    with server(workbook.resolve(), home) as (address, token), sync_playwright() as driver:
+@pytest.fixture(scope="module")
+def page(workbook, tmp_path_factory):
+    """The explorer's notebook, open and run, in the copy at smoke scale."""
+    with server(workbook.resolve(), tmp_path_factory.mktemp("home")) as (address, token), sync_playwright() as driver:
         chromium = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         page = chromium.new_page(viewport={"width": 1400, "height": 3600})
-        page.goto(f"{address}/lab/tree/notebooks/{notebook}.ipynb?token={token}")
+        page.goto(f"{address}/lab/tree/notebooks/explore.ipynb?token={token}")
         page.locator(".jp-Notebook").wait_for(timeout=60_000)
         expect(page.get_by_text(re.compile(r"Python 3.*\| Idle")).first).to_be_visible(timeout=60_000)
         page.get_by_role("menuitem", name="Run", exact=True).click()
         page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
-        page.locator(".jupyter-widgets svg").nth(1).wait_for(timeout=90_000)
+        expect(page.locator(".jupyter-widgets svg")).to_have_count(2, timeout=90_000)
         yield page
         chromium.close()
-
-
-@pytest.fixture(scope="module")
-def page(workbook, tmp_path_factory):
-    """The explorer of runs."""
-    with opened("explore", workbook, tmp_path_factory.mktemp("home")) as page:
-        yield page
-
-
-@pytest.fixture(scope="module")
-def models(workbook, tmp_path_factory):
-    """The notebook that takes linear models apart."""
-    with opened("koopman", workbook, tmp_path_factory.mktemp("home")) as page:
-        yield page
 
 
 def titles(page, panel: int) -> list[str]:
@@ -70,26 +55,3 @@ def test_layers_are_chosen_from_a_list(page):
 def test_a_dot_tells_its_run(page):
     page.locator(".jupyter-widgets svg").nth(1).locator("circle").first.hover()
     assert re.search(r"\w+, beta [\d.e-]+, seed \d, diabetes", titles(page, 1)[0])
-
-
-@browser
-def test_a_threshold_drops_eigenpairs_and_changes_the_forecast(models):
-    told = models.locator(".jupyter-widgets svg text").filter(has_text=re.compile(r"\d+ of \d+ pairs")).first
-    before = told.text_content()
-    kept, of = map(int, re.search(r"(\d+) of (\d+) pairs", before).groups())
-    assert kept == of
-    handle = models.locator(".jupyter-widgets .noUi-handle").first
-    handle.focus()
-    handle.press("ArrowLeft")
-    expect(told).not_to_have_text(before, timeout=10_000)
-    assert int(re.search(r"(\d+) of", told.text_content())[1]) < of
-
-
-@browser
-def test_a_mode_is_a_film_over_its_phase(models):
-    picture = models.locator(".jupyter-widgets svg image").first
-    before = picture.get_attribute("href")
-    handle = models.locator(".jupyter-widgets .noUi-handle").last
-    handle.focus()
-    handle.press("ArrowRight")
-    expect(picture).not_to_have_attribute("href", before, timeout=10_000)
