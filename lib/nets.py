@@ -193,3 +193,13 @@ class StochasticCNN(nn.Module):
             kept = torch.cat([torch.rand(shape, generator=g) >= self.dropout for g in generators], 1).to(h.device)
             h = h * kept / (1 - self.dropout)
         return relative_noise(h, self.sigma, draw(shape, generators, h))
+
+
+def clip_members(model: nn.Module, most: float) -> None:
+    """Scale each member's gradient to a norm of at most `most`; members do not feel each other."""
+    if most == math.inf:
+        return
+    grads = [p.grad for p in model.parameters() if p.grad is not None and p.grad.numel()]
+    norm = sum(g.flatten(1).square().sum(1) for g in grads).sqrt()
+    factor = (most / norm.clamp_min(1e-12)).clamp_max(1.0)
+    torch._foreach_mul_(grads, [factor.view(-1, *[1] * (g.ndim - 1)) for g in grads])

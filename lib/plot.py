@@ -307,7 +307,7 @@ def bars(table: pd.DataFrame, *, x: str, y: str, by: str, ax: Axes) -> Axes:
 def coloured(table: pd.DataFrame, *, x: str, y: str, colour: str, ax: Axes) -> Axes:
     """Draw a point for every row, coloured by a signed column alike on both sides of zero, with its scale."""
     most = table[colour].abs().max()
-    drawn = ax.scatter(table[x], table[y], c=table[colour], cmap="twilight_shifted", vmin=-most, vmax=most, s=5, linewidths=0)
+    drawn = ax.scatter(table[x], table[y], c=table[colour], cmap="viridis", vmin=-most, vmax=most, s=5, linewidths=0)
     ax.set(xlabel=x, ylabel=y)
     ax.figure.colorbar(drawn, ax=ax, label=colour)
     return ax
@@ -317,7 +317,7 @@ def crosses(published: pd.Series, *, order: list, ax: Axes) -> Axes:
     """Draw published numbers as crosses in the rows of `dots`; names that are not in the order are left out."""
     here = published[published.index.isin(order)].dropna()
     ax.plot(here, [order.index(name) for name in here.index], "x", color=INK, markersize=7, label="published")
-    ax.legend()
+    ax.legend(loc="lower right", bbox_to_anchor=(1, 1))
     return ax
 
 

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from lib.bottlenecks.misses import miss
 from lib.checkpoint import Progress
-from lib.nets import Bottleneck
+from lib.nets import Bottleneck, clip_members
 from lib.plan import Plan, epochs_recorded, planned
 from lib.progress import bar
 from lib.types import Rows, Split, Terms
@@ -89,8 +89,7 @@ def fit(
             step = terms(wrapped, x, y, noise)
             optimizer.zero_grad()
             fabric.backward((step.fit + betas * step.price).sum())
-            if plan.clip < math.inf:
-                clip_members(model, plan.clip)
+            clip_members(model, plan.clip)
             optimizer.step()
             sums += torch.stack([step.fit.detach(), step.price.detach()])
         progress.epoch = epoch
@@ -133,14 +132,6 @@ def batches(
     for start in range(0, n - size + 1, size):
         rows = slice(start, start + size)
         yield tuple(z[:, rows].repeat_interleave(betas, 0) for z in (x, y, noise))
-
-
-def clip_members(model: nn.Module, most: float) -> None:
-    """Scale each member's gradient to a norm of at most `most`; members do not feel each other."""
-    grads = [p.grad for p in model.parameters() if p.grad is not None]
-    norm = sum(g.flatten(1).square().sum(1) for g in grads).sqrt()
-    factor = (most / norm.clamp_min(1e-12)).clamp_max(1.0)
-    torch._foreach_mul_(grads, [factor.view(-1, *[1] * (g.ndim - 1)) for g in grads])
 
 
 def repeated(model: Bottleneck, part: Rows, members: Members) -> tuple[Tensor, Tensor, Tensor]:

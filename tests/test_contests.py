@@ -90,7 +90,9 @@ def test_what_two_coordinates_tell_of_the_state():
     part = target[:, :2]
     miss = target - part @ torch.linalg.lstsq(part, target).solution
     assert signs.read(kept, states) == pytest.approx(1 - (miss.square().sum() / spread.sum()).item())
-    assert signs.read(normal(20, 16, 4, seed=1), states) < 0.05
+    other = normal(20, 16, 4, seed=1)
+    assert signs.read(other, states) < 0.05
+    assert len({signs.read(other, states) for _ in range(20)}) == 1, "what is stored repeats its bits"
 
 
 def by_hand(operator, size=2):
@@ -130,7 +132,10 @@ def test_a_forecast_is_judged_by_error_time_and_statistics():
     assert good["nrmse_50"] == 0 and good["kl"] == 0 and good["valid_time"] == pytest.approx(60 * 0.1 * 0.9056)
     left = lorenz.judged(Rollout(truth, stayed.clone().index_fill_(0, torch.tensor([2]), 9), "relift"), truth, 0.1)
     assert math.isnan(left["kl"]) and left["outcome"] == "left the range in 1 of 6" and left["mode"] == "relift"
-    flat = lorenz.judged(Rollout(torch.zeros_like(truth), stayed, "linear"), truth, 0.1)
+    zeros = torch.cat([truth[:, :1], torch.zeros_like(truth[:, 1:])], 1)
+    flat = lorenz.judged(Rollout(zeros, stayed, "linear"), truth, 0.1)
+    with pytest.raises(AssertionError, match="begins where the truth does"):
+        lorenz.judged(Rollout(2 * truth, stayed, "linear"), truth, 0.1)
     assert flat["nrmse_20"] > 0.5 and flat["kl"] > 1 and flat["valid_time"] < 1
 
 
@@ -194,9 +199,9 @@ def test_the_pendulum_has_gravity_one_and_the_manifold_its_rates():
 def test_losses_of_two_sets_fall_and_are_finite(name):
     first, later = (
         pd.DataFrame(frequencies.unit([0, 1], frequencies.Budget(epochs, trajectories=32, batch=16, lr=3e-3), name)["members"])
-        for epochs in (1, 25)
+        for epochs in (1, 16)
     )
-    assert (first.outcome == "ok").all() and (later.loss < 0.7 * first.loss).all()
+    assert (first.outcome == "ok").all() and (later.loss < 0.9 * first.loss).all()
     assert (later.published == frequencies.SYSTEMS[name].published).all()
 
 

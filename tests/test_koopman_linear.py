@@ -379,3 +379,10 @@ def test_inputs_are_left_alone_and_nothing_global_is_seeded():
     kernel_edmd(data, rank=2, width=1.0)
     edmd(data, lift=d.random_fourier(2, count=2, width=1.0, seed=0), ridge=1e-6)
     assert torch.equal(data.x, copy) and torch.equal(torch.get_rng_state(), state)
+
+
+def test_every_method_of_dmd_repeats_its_bits():
+    data = Trajectories(normal(400, 4, seed=0)[None], 1.0, {})
+    for method in ("exact", "tls", "fb"):
+        first = dmd(data, method=method).operator
+        assert all(torch.equal(dmd(data, method=method).operator, first) for _ in range(20)), method

@@ -27,7 +27,6 @@ from lib.contests.side_by_side import (
     together,
     trained,
     weights,
-    with_recipe,
 )
 from lib.data.dynamics.lorenz import LYAPUNOV, lorenz
 from lib.koopman import consistency, dictionaries, dmd, edmd, kkr, metrics
@@ -122,7 +121,7 @@ def network(name: str, x: Tensor, seeds: list[int], budget: Budget) -> Trained:
     else:
         operator, form, recipes = NETWORKS[name]
         model = Autoencoder([s for s in seeds for _ in recipes], 3, SHAPE | {"operator": operator})
-        terms = with_recipe(form, merged(list(recipes.values()), len(seeds)))
+        terms = partial(form, recipe=merged(list(recipes.values()), len(seeds)))
     windows = cut(x, AHEAD if name == CONSISTENT else LENGTH).float()
     return trained(model, terms, windows, seeds=seeds, plan=plan(budget.epochs, budget.batch, budget.lr))
 
@@ -145,6 +144,7 @@ def scored(found: Trained, names: list[dict], both: dict[str, Rollout], test: Te
 
 def judged(made: Rollout, truth: Tensor, dt: float) -> dict:
     """Return errors, valid time in Lyapunov times, and KL of the long run, NaN nats where it left the range of the data."""
+    assert (made.x[:, 0] - truth[:, 0]).abs().max() < 1e-4, "a forecast begins where the truth does, in its units"
     told, span = outcome(made.left_at), made.x.shape[1] - 1
     facts = errors(made.x, truth, [h for h in HORIZONS if h <= span])
     facts["valid_time"] = metrics.valid_prediction_time(made.x, truth, dt=dt, exponent=LYAPUNOV[0]).mean().item()

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable, Iterable
-from functools import partial
 from typing import NamedTuple
 
 import pandas as pd
@@ -98,8 +97,3 @@ def spectra(found: Trained, names: list[dict]) -> list[dict]:
 def plan(epochs: int, batch: int, lr: float, *, clip: float = 1.0, records: int = 25) -> Plan:
     """Return the plan of a contest: last weights, gradients clipped member by member, divergence an outcome."""
     return Plan(epochs, batch, lr, select="last", clip=clip, records=records, on_divergence="record")
-
-
-def with_recipe(terms: Callable, recipe: NamedTuple) -> Objective:
-    """Return an objective with its weights."""
-    return partial(terms, recipe=recipe)

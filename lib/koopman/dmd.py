@@ -88,7 +88,8 @@ def forward_backward(before: Tensor, after: Tensor, rank: int | None) -> Solved:
     """
     basis = leading(before, rank)[2].T
     x, y = before @ basis, after @ basis
-    forth, back = (torch.linalg.lstsq(a, b).solution for a, b in ((x, y), (y, x)))
+    # torch's default driver starts from memory it has not set, and does not repeat its last bits.
+    forth, back = (torch.linalg.lstsq(a, b, driver="gelsd").solution for a, b in ((x, y), (y, x)))
     squares, vectors = torch.linalg.eig(torch.linalg.solve(back, forth, left=False))
     near = (vectors.conj() * (forth.to(vectors.dtype) @ vectors)).sum(0)
     roots = squares.sqrt()

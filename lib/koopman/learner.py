@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from lib.koopman.entropy import portrait
-from lib.nets import Bottleneck
+from lib.nets import Bottleneck, clip_members
 from lib.plan import Plan, epochs_recorded, planned
 from lib.types import Rows, Terms
 
@@ -67,16 +67,6 @@ def batches(part: Rows, generators: list[torch.Generator], size: int, code: int)
         rows = order[:, start : start + size]
         noise = torch.stack([torch.randn(size, frames, code, generator=g) for g in generators])
         yield part.x[seed, rows], part.y[seed, rows], noise.to(part.x)
-
-
-def clip_members(model: torch.nn.Module, most: float) -> None:
-    """Scale each member's gradient to a norm of at most `most`; members do not feel each other."""
-    if most == float("inf"):
-        return
-    grads = [p.grad for p in model.parameters() if p.grad is not None and p.grad.numel()]
-    norm = sum(g.flatten(1).square().sum(1) for g in grads).sqrt()
-    for g in grads:
-        g.mul_((most / norm.clamp_min(1e-12)).clamp_max(1.0).view(-1, *[1] * (g.ndim - 1)))
 
 
 def gone(model: torch.nn.Module, step: Terms) -> list[int]:

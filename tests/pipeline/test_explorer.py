@@ -1,6 +1,7 @@
 """The explorer in JupyterLab, in a real browser: a slider moves, and the figure follows."""
 
 import re
+from contextlib import contextmanager
 
 import pytest
 from playwright.sync_api import expect, sync_playwright
@@ -9,20 +10,27 @@ from tests.pipeline.test_lab import server
 from tests.pipeline.test_report import CHROMIUM, browser
 
 
-@pytest.fixture(scope="module")
-def page(workbook, tmp_path_factory):
-    """The explorer's notebook, open and run, in the copy at smoke scale."""
-    with server(workbook.resolve(), tmp_path_factory.mktemp("home")) as (address, token), sync_playwright() as driver:
+@contextmanager
+def opened(notebook, workbook, home):
+    """A notebook with two panels, open and run, in the copy at smoke scale."""
+    with server(workbook.resolve(), home) as (address, token), sync_playwright() as driver:
         chromium = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         page = chromium.new_page(viewport={"width": 1400, "height": 3600})
-        page.goto(f"{address}/lab/tree/notebooks/explore.ipynb?token={token}")
+        page.goto(f"{address}/lab/tree/notebooks/{notebook}.ipynb?token={token}")
         page.locator(".jp-Notebook").wait_for(timeout=60_000)
         expect(page.get_by_text(re.compile(r"Python 3.*\| Idle")).first).to_be_visible(timeout=60_000)
         page.get_by_role("menuitem", name="Run", exact=True).click()
         page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
-        expect(page.locator(".jupyter-widgets svg")).to_have_count(2, timeout=90_000)
+        page.locator(".jupyter-widgets svg").nth(1).wait_for(timeout=90_000)
         yield page
         chromium.close()
+
+
+@pytest.fixture(scope="module")
+def page(workbook, tmp_path_factory):
+    """The explorer of runs."""
+    with opened("explore", workbook, tmp_path_factory.mktemp("home")) as page:
+        yield page
 
 
 def titles(page, panel: int) -> list[str]:
