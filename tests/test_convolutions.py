@@ -1,7 +1,5 @@
 """Networks on fields: halved and doubled as torch does it, each member as if alone, and used through a shape."""
 
-from functools import partial
-
 import pytest
 import torch
 import torch.nn.functional as F
@@ -85,17 +83,11 @@ def test_a_member_is_the_same_alone_and_in_company_and_feels_no_other():
             assert p.grad[1].abs().max() > 0, name
 
 
-def weighed(layer, x, weight):
-    return torch.func.functional_call(layer, {"weight": weight}, x)
-
-
-def test_gradients_are_those_of_differences():
-    layer = [Convolutions((2, 4, 4), 3, generators(0), 1.0, up=up).double() for up in (False, True)]
-    for one in layer:
-        x = normal(1, 2, 32, seed=1).requires_grad_()
-        assert torch.autograd.gradcheck(
-            lambda z, w, one=one: torch.func.functional_call(one, {"weight": w}, z), (x, one.weight)
-        )
+@pytest.mark.parametrize("up", [False, True])
+def test_gradients_are_those_of_differences(up):
+    layer = Convolutions((2, 4, 4), 3, generators(0), 1.0, up=up).double()
+    x = normal(1, 2, 32, seed=1).requires_grad_()
+    assert torch.autograd.gradcheck(lambda z, w: torch.func.functional_call(layer, {"weight": w}, z), (x, layer.weight))
 
 
 def test_forecasts_of_fields_are_rows_of_fields():
