@@ -28,7 +28,7 @@ from distributed import KilledWorker, as_completed  # noqa: E402
 from tqdm import tqdm  # noqa: E402
 
 from lib import runs  # noqa: E402
-from pipelines import clusters, sweep_points  # noqa: E402
+from pipelines import cluster, sweep_points  # noqa: E402
 from pipelines.notebook_file import write  # noqa: E402
 from pipelines.sweep_point import Task, keep, run_point, stored  # noqa: E402
 
@@ -82,7 +82,7 @@ def publish(found: pd.DataFrame, path: Path) -> None:
     os.replace(part, path)
 
 
-def come(client: clusters.Client, tasks: dict[str, Task]) -> Iterator[tuple[str, dict | None]]:
+def come(client: cluster.Client, tasks: dict[str, Task]) -> Iterator[tuple[str, dict | None]]:
     """Yield each point's row as it comes, none for a point that is lost with its scheduler."""
     futures = {client.submit(run_point, task, key=key, pure=False): key for key, task in tasks.items()}
     for future in as_completed(futures):
@@ -115,7 +115,7 @@ def run(args: argparse.Namespace, sweep: sweep_points.Sweep, state: Path) -> int
     told = tqdm(total=len(keys), initial=len(rows), desc=sweep.name, unit="point", disable=None if not args.stage else True)
     try:
         if todo:
-            with clusters.opened(args.cluster, workers=args.workers, isolated=args.isolated) as client:
+            with cluster.opened(args.cluster, workers=args.workers, isolated=args.isolated) as client:
                 gather(client, todo, rows, told, lambda: publish(table(sweep, keys, rows, times=True), state / "table.parquet"))
     finally:
         told.close()
@@ -127,7 +127,7 @@ def run(args: argparse.Namespace, sweep: sweep_points.Sweep, state: Path) -> int
     return len(keys) - len(rows)
 
 
-def gather(client: clusters.Client, todo: dict[str, Task], rows: dict, told: tqdm, save: object) -> None:
+def gather(client: cluster.Client, todo: dict[str, Task], rows: dict, told: tqdm, save: object) -> None:
     """Take rows as they come, show each, and save the live table now and then."""
     saved = 0.0
     for key, row in come(client, todo):
@@ -167,7 +167,7 @@ def main(argv: list[str] | None = None) -> int:
     name = args.sweep.stem
     try:
         if args.script:
-            print(clusters.script(Path(args.cluster)))
+            print(cluster.script(Path(args.cluster)))
             return 0
         sweep = sweep_points.read(args.sweep)
         with alone(STATE / name):

@@ -37,7 +37,7 @@ LIBRARIES = (
 )
 # Variables that no library reads at import; a shell that runs a command drops or sets the later ones.
 OWN = ("HOURGLASS_", "JPY_", "DVC_", "PYTEST_", "PWD=", "OLDPWD=", "SHLVL=", "_=")
-OWN += ("PS1=", "PS2=", "LINES=", "COLUMNS=", "BASH_", "DASK_", "SLURM_", "PBS_")
+OWN += ("PS1=", "PS2=", "LINES=", "COLUMNS=", "BASH_", "DASK_", "__DASK_", "SLURM_", "PBS_")
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from distributed import Client, LocalCluster, Worker, WorkerPlugin
 
 from lib import runs
 from pipelines import warm
+from pipelines.stage_environment import set_environment
 
 KINDS = {  # kind in YAML -> module and class
     "slurm": ("dask_jobqueue", "SLURMCluster"),
@@ -30,6 +31,7 @@ class Kernels(WorkerPlugin):
 
     def setup(self, worker: Worker) -> None:
         """Prepare one worker."""
+        set_environment()  # a worker's own hash seed is not the kernels'
         if not Path("pipelines/sweep_point.py").exists():
             raise ValueError(f"a worker was started in {Path.cwd()}; start it in the repository, on a file system all share")
         if self.gpus:
@@ -87,6 +89,7 @@ def opened(where: str, *, workers: int | None = None, isolated: bool = False) ->
 
     Local workers are processes of one thread, one a core, or one a GPU where there are GPUs; they share one server of kernels.
     """
+    set_environment()  # again: importing distributed has set a hash seed of its own
     with ExitStack() as stack:
         stack.enter_context(dask.config.set({"distributed.nanny.pre-spawn-environ": {}}))
         found: list[str] = []
@@ -95,14 +98,14 @@ def opened(where: str, *, workers: int | None = None, isolated: bool = False) ->
             if not (isolated or found or "HOURGLASS_WARM" in os.environ):
                 stack.enter_context(warm.kernels())
             count = workers or len(found) or int(os.environ.get("HOURGLASS_WORKERS", "0")) or len(os.sched_getaffinity(0))
-            options = {"threads_per_worker": 1, "dashboard_address": None, "silence_logs": "CRITICAL"}
-            cluster = stack.enter_context(LocalCluster(n_workers=count, **options))
+            options = {"threads_per_worker": 1, "dashboard_address": ":0", "silence_logs": "CRITICAL"}
+            place = stack.enter_context(LocalCluster(n_workers=count, **options))
         elif where.endswith(".yaml"):
             kind, options, jobs = described(Path(where))
-            cluster = stack.enter_context(kind(**options))
-            cluster.scale(workers or jobs)
+            place = stack.enter_context(kind(**options))
+            place.scale(workers or jobs)
         else:
-            cluster = where
-        client = stack.enter_context(Client(cluster, timeout="20s"))
+            place = where
+        client = stack.enter_context(Client(place, timeout="20s"))
         client.register_plugin(Kernels(isolated=isolated, gpus=found))
         yield client
