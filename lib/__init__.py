@@ -21,5 +21,6 @@ level 6   claims, plot, runs, trained      the ledger, figures from tables, para
           tradeoff, gaps, protocol         methods on one axis; the gap of many networks; what selection does to a number
           explore, notebook                views that redraw while a slider moves; their widgets
           koopman_views                    views of models taken apart: pairs kept, what they foretell, modes as pictures
+          sweeps                           what a sweep's table says: fronts, sensitivities, its best points
           activations, inference           networks of many activations over time; intervals and rules from one value a seed
 """

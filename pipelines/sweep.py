@@ -1,7 +1,7 @@
 """Run a notebook at many points, spread over workers, and gather one table.
 
 python -m pipelines.sweep pipelines/sweeps/NAME.yaml [--cluster local|ADDRESS|FILE.yaml] [--workers N] [--isolated]
-                          [--no-resume] [--retry] [--script]
+                          [--no-resume] [--retry] [--point N] [--script]
 
 A point that has finished, well or with an error, is never run again unless its parameters, notebook, lib or data change;
 --retry runs those again that failed. build/sweeps/NAME holds the state, with table.parquet as rows come; when all points are
@@ -29,8 +29,9 @@ from tqdm import tqdm  # noqa: E402
 
 from lib import runs  # noqa: E402
 from pipelines import cluster, sweep_points  # noqa: E402
+from pipelines.kernel import execute  # noqa: E402
 from pipelines.notebook_file import write  # noqa: E402
-from pipelines.sweep_point import Task, keep, run_point, stored  # noqa: E402
+from pipelines.sweep_point import Task, keep, numbers, run_point, stored  # noqa: E402
 
 STATE = Path("build/sweeps")
 EVERY = 2.0  # seconds between two tables, as Parquet is written whole
@@ -46,6 +47,7 @@ def arguments(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--resume", action=argparse.BooleanOptionalAction, default=True, help="keep finished points")
     parser.add_argument("--retry", action="store_true", help="run failed points again")
     parser.add_argument("--stage", action="store_true", help="as a stage of dvc.yaml, which tracks the table itself")
+    parser.add_argument("--point", type=int, help="run only this one, counted from 0, in a fresh kernel, and print its numbers")
     parser.add_argument("--script", action="store_true", help="print the job script of the cluster and run nothing")
     return parser.parse_args(argv)
 
@@ -134,8 +136,8 @@ def gather(client: cluster.Client, todo: dict[str, Task], rows: dict, told: tqdm
         if row is None:
             continue
         rows[key] = row
-        numbers = "  ".join(f"{name}={value:.4g}" for name, value in row["result"].items())
-        told.write(f"{key[:8]}  {row['status']:<6}  {row['seconds']:6.1f} s  {numbers}{row['error'][:120]}")
+        said = "  ".join(f"{name}={value:.4g}" for name, value in row["result"].items())
+        told.write(f"{key[:8]}  {row['status']:<6}  {row['seconds']:6.1f} s  {said}{row['error'][:120]}")
         told.set_postfix(failed=sum(r["status"] == "failed" for r in rows.values()))
         told.update()
         if time.monotonic() - saved > EVERY:
@@ -160,6 +162,21 @@ def place(sweep: sweep_points.Sweep, found: pd.DataFrame, state: Path, *, stage:
     print(f"{len(found)} points, {int((found.status == 'failed').sum())} failed: {folder}/table.parquet")
 
 
+def again(sweep: sweep_points.Sweep, number: int) -> int:
+    """Run one point anew, apart from the sweep; print its numbers and where its notebook is."""
+    if not 0 <= number < len(sweep.values):
+        raise ValueError(f"there is no point {number}; the sweep has points 0 to {len(sweep.values) - 1}")
+    state = Path("build/scratch") / f"{sweep.name}-{number}"
+    shutil.rmtree(state, ignore_errors=True)
+    (state / "out").mkdir(parents=True)
+    values = sweep.values[number] | {"out": str(state / "out")}
+    execute(sweep_points.notebook(sweep.notebook), values, state / "notebook.ipynb")
+    for name, value in (sweep.points[number] | numbers(state / "out" / sweep.result)).items():
+        print(f"{name} = {value}")
+    print(f"its notebook: {state / 'notebook.ipynb'}")
+    return 0
+
+
 def main(argv: list[str] | None = None) -> int:
     """Run the sweep; say in one line what is left if it could not finish."""
     die_with_parent()
@@ -170,6 +187,8 @@ def main(argv: list[str] | None = None) -> int:
             print(cluster.script(Path(args.cluster)))
             return 0
         sweep = sweep_points.read(args.sweep)
+        if args.point is not None:
+            return again(sweep, args.point)
         with alone(STATE / name):
             left = run(args, sweep, STATE / name)
     except (ValueError, OSError) as error:
