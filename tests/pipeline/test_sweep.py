@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 
 from pipelines.notebook_file import KERNELSPEC
+from pipelines.sweep_point import numbers
 from tests.pipeline.test_runner import processes_end_in, wait_for
 from tests.pipeline.toy import Toy
 
@@ -133,6 +134,13 @@ def test_points_see_nothing_of_each_other(toy):
         assert done.returncode == 0 and (toy.table("mine").status == "done").all(), toy.table("mine").error.tolist()
         assert toy.table("mine").leaks.tolist() == [0.0, 0.0]
         assert all(toy.table("mine")[name].nunique() == 2 for name in ("numpy", "torch", "random"))
+
+
+def test_a_point_without_its_result_has_failed(tmp_path):
+    with pytest.raises(ValueError, match=r"the notebook wrote no scores\.parquet; name in `result`"):
+        numbers(tmp_path / "scores.parquet")
+    pd.DataFrame({"a": [1.0, 2.0], "b": ["x", "y"]}).to_parquet(tmp_path / "scores.parquet")
+    assert numbers(tmp_path / "scores.parquet") == {"a": 1.5}
 
 
 def test_ctrl_c_leaves_what_can_be_gone_on_with(toy):
