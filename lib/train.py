@@ -46,6 +46,19 @@ class Fitted(NamedTuple):
     snapshots: dict[str, Tensor]  # weight name -> (recorded epochs, R, ...)
 
 
+class Step(torch.nn.Module):
+    """Model and objective as one forward pass, which is what DDP can watch."""
+
+    def __init__(self, model: Bottleneck, terms: Objective) -> None:
+        super().__init__()
+        self.model, self.terms = model, terms
+
+    def forward(self, x: Tensor, y: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
+        """Return fit and price of every member, each (R,)."""
+        step = self.terms(self.model, x, y, noise)
+        return step.fit, step.price
+
+
 def one_device(accelerator: str) -> "Fabric":
     """Return Lightning Fabric on one device: "cpu", "cuda", or "auto" for the best there is."""
     from lightning_fabric import Fabric  # where it is used: it takes a second and a half to import
@@ -53,6 +66,16 @@ def one_device(accelerator: str) -> "Fabric":
     # Imported, it has torch look for GPUs through the driver; where there is none, Adam then spends 0.2 ms a step on looking.
     os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] = "0"
     return Fabric(accelerator=accelerator, devices=1)
+
+
+def many_devices(accelerator: str, *, devices: int, nodes: int = 1) -> "Fabric":
+    """Return Fabric with a process a device by DDP, over gloo on CPUs; torchrun or SLURM may have started the processes."""
+    from lightning_fabric import Fabric
+    from lightning_fabric.strategies import DDPStrategy
+
+    os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] = "0"
+    strategy = DDPStrategy(find_unused_parameters=True)  # a plain network leaves its code's variance alone
+    return Fabric(accelerator=accelerator, devices=devices, num_nodes=nodes, strategy=strategy)
 
 
 def fit(
@@ -68,14 +91,16 @@ def fit(
     """Minimise fit + beta * price of every member by Adam and leave the selected weights in the model.
 
     split: parts with a leading seed axis (S, n, d); model: R = S * B members. With a checkpoint path, a run that was stopped
-    goes on from it to the same weights, bit for bit on one machine; the file is removed at the end.
+    goes on from it to the same weights, bit for bit on one machine; the file is removed at the end. Of several processes
+    (Fabric's DDP) each takes its share of every batch, which leaves the mean of terms over rows as it is; an objective that
+    compares rows in pairs compares those of one process.
     Errors: ValueError for settings that cannot be; FloatingPointError, naming the member, for a loss that is not finite.
     """
     check(plan, split, members)
+    if plan.batch % fabric.world_size:
+        raise ValueError(f"a batch of {plan.batch} rows cannot be shared by {fabric.world_size} processes; choose a multiple")
     optimizer = torch.optim.Adam(model.parameters(), lr=plan.lr, fused=True)
-    wrapped, optimizer = fabric.setup(model, optimizer)
-    for name in ("mean", "encode", "decode"):
-        wrapped.mark_forward_method(name)
+    wrapped, optimizer = fabric.setup(Step(model, terms), optimizer)
     generators = [torch.Generator().manual_seed(seed) for seed in members.seeds]
     progress = Progress(model, optimizer, generators, len(members.seeds) * len(members.betas))
     fingerprint = progress.fingerprint((members, plan, getattr(terms, "keywords", {})), split.train)
@@ -86,20 +111,21 @@ def fit(
     for epoch in bar(range(progress.epoch + 1, plan.epochs + 1), members.method):
         sums, steps = torch.zeros(2, len(betas), device=fabric.device), split.train.x.shape[1] // plan.batch
         for x, y, noise in batches(split.train, generators, plan.batch, model.code_size, len(members.betas)):
-            step = terms(wrapped, x, y, noise)
+            miss_, price = wrapped(*(z[:, fabric.global_rank :: fabric.world_size] for z in (x, y, noise)))
             optimizer.zero_grad()
-            fabric.backward((step.fit + betas * step.price).sum())
+            fabric.backward((miss_ + betas * price).sum())
             clip_members(model, plan.clip)
             optimizer.step()
-            sums += torch.stack([step.fit.detach(), step.price.detach()])
+            sums += torch.stack([miss_.detach(), price.detach()])
         progress.epoch = epoch
         if epoch in recorded:
+            sums = fabric.all_reduce(sums, reduce_op="mean") if fabric.world_size > 1 else sums
             record(progress, members, plan, (sums / steps).cpu(), score(model, terms, split.valid, members).cpu())
-        if checkpoint and time.monotonic() - saved > SAVE_EVERY:
+        if checkpoint and fabric.is_global_zero and time.monotonic() - saved > SAVE_EVERY:
             progress.save(checkpoint, fingerprint)
             saved = time.monotonic()
     model.load_state_dict(progress.best)
-    if checkpoint:
+    if checkpoint and fabric.is_global_zero:
         checkpoint.unlink(missing_ok=True)
     return Fitted(progress.history, progress.best_epoch, recorded, progress.film())
 

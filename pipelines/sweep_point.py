@@ -77,7 +77,7 @@ def numbers(path: Path) -> dict[str, float]:
     """Return the numbers of a JSON file, nested names joined by dots, or the means of a Parquet table's numeric columns."""
     if not path.exists():
         raise ValueError(
-            f"the notebook wrote no {path.name}; name in `result` the JSON or Parquet file that it leaves in `out`"
+            f"no {path.name} was written; name in `result` the JSON or Parquet file that the notebook leaves in `out`"
         )
     if path.suffix == ".parquet":
         import pandas as pd

@@ -137,7 +137,7 @@ def test_points_see_nothing_of_each_other(toy):
 
 
 def test_a_point_without_its_result_has_failed(tmp_path):
-    with pytest.raises(ValueError, match=r"the notebook wrote no scores\.parquet; name in `result`"):
+    with pytest.raises(ValueError, match=r"no scores\.parquet was written; name in `result`"):
         numbers(tmp_path / "scores.parquet")
     pd.DataFrame({"a": [1.0, 2.0], "b": ["x", "y"]}).to_parquet(tmp_path / "scores.parquet")
     assert numbers(tmp_path / "scores.parquet") == {"a": 1.5}
