@@ -55,6 +55,12 @@ record: $(READY)  ## run one study on its public data set and keep the evidence 
 sweep: $(READY)  ## run a notebook at many points (NAME=..., CLUSTER=local|ADDRESS|FILE.yaml, POINT=N for one again)
 	@$(PY) -m pipelines.sweep pipelines/sweeps/$(NAME).yaml $(if $(CLUSTER),--cluster $(CLUSTER)) $(if $(POINT),--point $(POINT))
 
+replay: $(READY)  ## run this commit again in a clone, and say what came out the same (SCALE=...)
+	@$(PY) -m pipelines.replay --scale $(SCALE)
+
+crate: $(READY)  ## export the last run as an RO-Crate to build/crate, and validate it
+	@$(PY) -m pipelines.crate
+
 bench: $(READY)  ## time the hot paths against their peers, one thread
 	@OMP_NUM_THREADS=1 $(PY) -m tests.bench
 
