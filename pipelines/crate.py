@@ -59,7 +59,7 @@ def built(root: Path) -> ROCrate:
     """
     if missing := [name for name in (*INPUTS, *RESULTS) if not (root / name).exists()]:
         raise FileNotFoundError(f"{missing[0]} does not exist; `make repro` writes it")
-    crate = ROCrate()
+    crate = ROCrate(version="1.1")  # what the profile builds on
     crate.name, crate.license = "Hourglass: a run of the workbook", LICENCE
     crate.description = (
         "Which published claims about bottlenecks in neural networks hold: workflow, parameters, claims, report."
@@ -102,9 +102,8 @@ def action(crate: ROCrate, workflow: ComputationalWorkflow, inputs: list, result
         ContextEntity(crate, "#dvc", {"@type": "SoftwareApplication", "name": "DVC", "softwareVersion": version("dvc")})
     )
     about = {"@type": "CreateAction", "name": "make repro", "instrument": workflow, "object": inputs, "result": results}
-    about |= {
-        "description": f"commit {provenance.git('rev-parse', 'HEAD')}, on {provenance.machine()}, by DVC {tool['softwareVersion']}"
-    }
+    commit = provenance.git("rev-parse", "HEAD")
+    about |= {"description": f"commit {commit}, on {provenance.machine()}, by DVC {tool['softwareVersion']}"}
     ended = datetime.fromtimestamp(Path(results[1].source).stat().st_mtime, UTC)
     about |= {"endTime": ended.isoformat(timespec="seconds"), "actionStatus": "http://schema.org/CompletedActionStatus"}
     crate.root_dataset["mentions"] = [crate.add(ContextEntity(crate, "#run", about))]
