@@ -13,6 +13,7 @@ level 3   bottlenecks, trial               one objective a file: terms(model, x,
           koopman                          dynamics made linear in well-chosen coordinates; measures of forecasts
           forecast                         forecasting with missing values: masks, windows, forecasters, their loop
           generalisation                   measures of networks against their generalisation gap
+         spread                           one large run over several processes
 level 4   train, plane, attacks            the one loop; the information plane; inputs changed to mislead
           classifiers                      a grid of small stochastic classifiers, trained and measured
           spectra, contests                eigenvalues of Koopman fits beside known ones; learners against each other

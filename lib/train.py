@@ -8,13 +8,14 @@ same, up to rounding, whether it trains alone or in company.
 import math
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torch import Tensor
 
+from lib import spread
 from lib.bottlenecks.misses import miss
 from lib.checkpoint import Progress
 from lib.nets import Bottleneck, clip_members
@@ -25,7 +26,6 @@ from lib.types import Rows, Split, Terms
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
-Objective = Callable[[Bottleneck, Tensor, Tensor, Tensor], Terms]
 SAVE_EVERY = 20.0  # seconds between checkpoints
 
 
@@ -46,19 +46,6 @@ class Fitted(NamedTuple):
     snapshots: dict[str, Tensor]  # weight name -> (recorded epochs, R, ...)
 
 
-class Step(torch.nn.Module):
-    """Model and objective as one forward pass, which is what DDP can watch."""
-
-    def __init__(self, model: Bottleneck, terms: Objective) -> None:
-        super().__init__()
-        self.model, self.terms = model, terms
-
-    def forward(self, x: Tensor, y: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
-        """Return fit and price of every member, each (R,)."""
-        step = self.terms(self.model, x, y, noise)
-        return step.fit, step.price
-
-
 def one_device(accelerator: str) -> "Fabric":
     """Return Lightning Fabric on one device: "cpu", "cuda", or "auto" for the best there is."""
     from lightning_fabric import Fabric  # where it is used: it takes a second and a half to import
@@ -68,20 +55,10 @@ def one_device(accelerator: str) -> "Fabric":
     return Fabric(accelerator=accelerator, devices=1)
 
 
-def many_devices(accelerator: str, *, devices: int, nodes: int = 1) -> "Fabric":
-    """Return Fabric with a process a device by DDP, over gloo on CPUs; torchrun or SLURM may have started the processes."""
-    from lightning_fabric import Fabric
-    from lightning_fabric.strategies import DDPStrategy
-
-    os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] = "0"
-    strategy = DDPStrategy(find_unused_parameters=True)  # a plain network leaves its code's variance alone
-    return Fabric(accelerator=accelerator, devices=devices, num_nodes=nodes, strategy=strategy)
-
-
 def fit(
     fabric: "Fabric",
     model: Bottleneck,
-    terms: Objective,
+    terms: spread.Objective,
     split: Split,
     plan: Plan,
     members: Members,
@@ -92,15 +69,14 @@ def fit(
 
     split: parts with a leading seed axis (S, n, d); model: R = S * B members. With a checkpoint path, a run that was stopped
     goes on from it to the same weights, bit for bit on one machine; the file is removed at the end. Of several processes
-    (Fabric's DDP) each takes its share of every batch, which leaves the mean of terms over rows as it is; an objective that
-    compares rows in pairs compares those of one process.
+    (lib/spread.py) each takes its share of every batch, where terms are means over rows.
     Errors: ValueError for settings that cannot be; FloatingPointError, naming the member, for a loss that is not finite.
     """
     check(plan, split, members)
-    if plan.batch % fabric.world_size:
-        raise ValueError(f"a batch of {plan.batch} rows cannot be shared by {fabric.world_size} processes; choose a multiple")
+    processes, shared = fabric.world_size, {"label": members.method, "betas": len(members.betas), "batch": plan.batch}
+    spread.check(model, terms, split.train, processes=processes, **shared)
     optimizer = torch.optim.Adam(model.parameters(), lr=plan.lr, fused=True)
-    wrapped, optimizer = fabric.setup(Step(model, terms), optimizer)
+    wrapped, optimizer = fabric.setup(spread.Step(model, terms), optimizer)
     generators = [torch.Generator().manual_seed(seed) for seed in members.seeds]
     progress = Progress(model, optimizer, generators, len(members.seeds) * len(members.betas))
     fingerprint = progress.fingerprint((members, plan, getattr(terms, "keywords", {})), split.train)
@@ -111,7 +87,7 @@ def fit(
     for epoch in bar(range(progress.epoch + 1, plan.epochs + 1), members.method):
         sums, steps = torch.zeros(2, len(betas), device=fabric.device), split.train.x.shape[1] // plan.batch
         for x, y, noise in batches(split.train, generators, plan.batch, model.code_size, len(members.betas)):
-            miss_, price = wrapped(*(z[:, fabric.global_rank :: fabric.world_size] for z in (x, y, noise)))
+            miss_, price = wrapped(*spread.share((x, y, noise), fabric.global_rank, processes))
             optimizer.zero_grad()
             fabric.backward((miss_ + betas * price).sum())
             clip_members(model, plan.clip)
@@ -119,7 +95,7 @@ def fit(
             sums += torch.stack([miss_.detach(), price.detach()])
         progress.epoch = epoch
         if epoch in recorded:
-            sums = fabric.all_reduce(sums, reduce_op="mean") if fabric.world_size > 1 else sums
+            sums = fabric.all_reduce(sums, reduce_op="mean") if processes > 1 else sums
             record(progress, members, plan, (sums / steps).cpu(), score(model, terms, split.valid, members).cpu())
         if checkpoint and fabric.is_global_zero and time.monotonic() - saved > SAVE_EVERY:
             progress.save(checkpoint, fingerprint)
@@ -168,13 +144,13 @@ def repeated(model: Bottleneck, part: Rows, members: Members) -> tuple[Tensor, T
 
 
 @torch.no_grad()
-def predict(model: Bottleneck, terms: Objective, part: Rows, members: Members) -> Terms:
+def predict(model: Bottleneck, terms: spread.Objective, part: Rows, members: Members) -> Terms:
     """Return the terms on a whole part; `watch` holds code and prediction of every member."""
     return terms(model, *repeated(model, part, members))
 
 
 @torch.no_grad()
-def score(model: Bottleneck, terms: Objective, part: Rows, members: Members, *, block: int = 64) -> Tensor:
+def score(model: Bottleneck, terms: spread.Objective, part: Rows, members: Members, *, block: int = 64) -> Tensor:
     """Return the miss of the prediction (R,), mean squared error or cross-entropy, whatever the objective's own fit is.
 
     Rows go in small blocks, since an objective compares all pairs of the rows it is given, and predictions need none.

@@ -17,7 +17,7 @@ set_environment()
 
 import torch  # noqa: E402
 
-from lib import runs, train, trained  # noqa: E402
+from lib import runs, spread, trained  # noqa: E402
 from lib.data import prepared  # noqa: E402
 from lib.types import Split  # noqa: E402
 
@@ -33,7 +33,7 @@ def main(argv: list[str] | None = None) -> None:
     params = runs.parameters()
     own, seeds = runs.section(params, args.section), params["seeds"]
     devices, nodes = (int(os.environ.get(name, "1")) for name in ("LOCAL_WORLD_SIZE", "GROUP_WORLD_SIZE"))
-    fabric = train.many_devices(args.accelerator, devices=devices, nodes=nodes)
+    fabric = spread.many_devices(args.accelerator, devices=devices, nodes=nodes)
     fabric.launch()
     table = prepared.read(args.data, seeds)
     facts = {"seeds": seeds, "inputs": table.split.train.x.shape[-1], "outputs": table.outputs, "shape": own["shape"]}

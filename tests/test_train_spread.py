@@ -10,8 +10,8 @@ import pytest
 import torch
 from lightning_fabric import Fabric
 
-from lib import runs, train
-from lib.bottlenecks import chosen
+from lib import runs, spread, train
+from lib.bottlenecks import BOTTLENECKS, chosen
 from lib.data import prepared
 from lib.data.synthetic import linear_gaussian
 from lib.nets import Bottleneck
@@ -67,3 +67,17 @@ def test_a_batch_that_cannot_be_shared_is_refused(monkeypatch):
     model = Bottleneck([0], 3, 1, SECTION["shape"])
     with pytest.raises(ValueError, match="a batch of 32 rows cannot be shared by 3 processes; choose a multiple"):
         train.fit(fabric, model, terms, split, Plan(epochs=1, batch=32, lr=0.1), train.Members("plain", [0], betas))
+
+
+@pytest.mark.parametrize("name", BOTTLENECKS)
+def test_what_is_no_mean_over_rows_is_refused(name):
+    generator = torch.Generator().manual_seed(0)
+    part = train.Rows(*(torch.randn(2, 60, d, generator=generator) for d in (3, 1)))
+    model = Bottleneck([0, 0, 1, 1], 3, 1, SECTION["shape"])
+    shared = {"label": name, "betas": 2, "batch": 48}
+    spread.check(model, BOTTLENECKS[name], part, processes=1, **shared)
+    if name in ("plain", "vib", "weight_decay"):
+        spread.check(model, BOTTLENECKS[name], part, processes=2, **shared)
+    else:
+        with pytest.raises(ValueError, match=f"{name} compares rows in pairs or adds them up, so that 2 processes"):
+            spread.check(model, BOTTLENECKS[name], part, processes=2, **shared)
