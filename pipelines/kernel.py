@@ -52,8 +52,8 @@ class NativeKernel(AsyncKernelManager):
         return NativeSpecs(parent=self)
 
     def format_kernel_cmd(self, extra_arguments: list[str] | None = None) -> list[str]:
-        """Return the command that starts the kernel, by a server of kernels where one is named."""
-        return warm_client.command(super().format_kernel_cmd(extra_arguments))
+        """Return the command that starts the kernel, by a server of kernels where one is named; no history of inputs."""
+        return warm_client.command([*super().format_kernel_cmd(extra_arguments), "--HistoryManager.enabled=False"])
 
     async def _async_interrupt_kernel(self) -> None:
         """Interrupt, but not on the way to a shutdown, where an idle kernel would report an error."""

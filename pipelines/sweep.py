@@ -10,7 +10,6 @@ there, their table without times goes to runs/sweeps/NAME (a stage of dvc.yaml) 
 
 import argparse
 import fcntl
-import os
 import shutil
 import sys
 import time
@@ -23,12 +22,10 @@ from pipelines.stage_environment import set_environment
 
 set_environment()
 
-import pandas as pd  # noqa: E402
 from distributed import KilledWorker, as_completed  # noqa: E402
 from tqdm import tqdm  # noqa: E402
 
-from lib import runs  # noqa: E402
-from pipelines import cluster, sweep_points  # noqa: E402
+from pipelines import cluster, sweep_points, sweep_table  # noqa: E402
 from pipelines.kernel import execute  # noqa: E402
 from pipelines.notebook_file import write  # noqa: E402
 from pipelines.sweep_point import Task, keep, numbers, run_point, stored  # noqa: E402
@@ -62,26 +59,6 @@ def alone(state: Path) -> Iterator[None]:
         except BlockingIOError:
             raise ValueError(f"the sweep {state.name} is running already; wait for it, or give yours another name") from None
         yield
-
-
-def table(sweep: sweep_points.Sweep, keys: list[str], rows: dict[str, dict], *, times: bool) -> pd.DataFrame:
-    """Return a row for each finished point, in the order of the sweep: key, parameters, numbers, status, error, and times."""
-    found = []
-    for key, point in zip(keys, sweep.points, strict=True):
-        if key in rows:
-            row = rows[key]
-            own = {name: sweep_points.canonical(v) if isinstance(v, list | dict) else v for name, v in point.items()}
-            told = {"key": key} | own | row["result"] | {name: row[name] for name in ("status", "error")}
-            found.append(told | ({name: row[name] for name in ("started", "seconds")} if times else {}))
-    return pd.DataFrame(found, columns=list(dict.fromkeys(name for row in found for name in row)))
-
-
-def publish(found: pd.DataFrame, path: Path) -> None:
-    """Write a table in one step."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.part")
-    found.to_parquet(part, index=False)
-    os.replace(part, path)
 
 
 def come(client: cluster.Client, tasks: dict[str, Task]) -> Iterator[tuple[str, dict | None]]:
@@ -118,14 +95,16 @@ def run(args: argparse.Namespace, sweep: sweep_points.Sweep, state: Path) -> int
     try:
         if todo:
             with cluster.opened(args.cluster, workers=args.workers, isolated=args.isolated) as client:
-                gather(client, todo, rows, told, lambda: publish(table(sweep, keys, rows, times=True), state / "table.parquet"))
+                gather(client, todo, rows, told, lambda: sweep_table.live(sweep, keys, rows, state))
     finally:
         told.close()
         shutil.rmtree(state / "partial", ignore_errors=True)
         rows |= {key: row for key, task in todo.items() if (row := stored(task))}  # finished while nobody listened
-        publish(table(sweep, keys, rows, times=True), state / "table.parquet")
+        sweep_table.live(sweep, keys, rows, state)
     if len(rows) == len(keys):
-        place(sweep, table(sweep, keys, rows, times=False), state, stage=args.stage)
+        sweep_table.place(sweep, sweep_table.table(sweep, keys, rows, times=False), tracked=not args.stage)
+        if args.stage:
+            shutil.rmtree(state / "rows")  # asked for again, a stage computes again
     return len(keys) - len(rows)
 
 
@@ -143,23 +122,6 @@ def gather(client: cluster.Client, todo: dict[str, Task], rows: dict, told: tqdm
         if time.monotonic() - saved > EVERY:
             save()
             saved = time.monotonic()
-
-
-def place(sweep: sweep_points.Sweep, found: pd.DataFrame, state: Path, *, stage: bool) -> None:
-    """Put the finished table with what it is of in place, and have DVC track it."""
-    known = sweep.name in (runs.parameters(Path.cwd()).get("sweeps") or {})
-    folder = Path("runs") / ("sweeps" if known else "other_sweeps") / sweep.name
-    folder.mkdir(parents=True, exist_ok=True)
-    publish(found, folder / "table.parquet")
-    facts = {"notebook": sweep.notebook, "varied": sweep.varied, "values": sweep.values, "points": sweep.points}
-    runs.write_json(folder / "sweep.json", facts)
-    if stage:
-        shutil.rmtree(state / "rows")  # asked for again, a stage computes again
-    elif Path(".dvc").exists():
-        from dvc.cli import main
-
-        main(["commit", "--quiet", "--force", f"sweep@{sweep.name}"] if known else ["add", "--quiet", str(folder)])
-    print(f"{len(found)} points, {int((found.status == 'failed').sum())} failed: {folder}/table.parquet")
 
 
 def again(sweep: sweep_points.Sweep, number: int) -> int:

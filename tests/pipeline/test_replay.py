@@ -1,6 +1,7 @@
 """A replay says the same of what is the same, and names the stage or the claim that moved, and why."""
 
 import copy
+import json
 import subprocess
 
 import nbformat
@@ -65,7 +66,9 @@ def accepted(tmp_path_factory):
     """A toy workbook in git after its first run, which replays are compared with."""
     toy = Toy(tmp_path_factory.mktemp("toy"))
     toy.environment.pop("PYTHONPATH", None)
-    toy.change("pipelines/warm.py", "LIBRARIES = (", 'LIBRARIES = ("ipykernel.kernelapp", "numpy", "torch") or (')
+    toy.change(
+        "pipelines/warm.py", "LIBRARIES = (", 'LIBRARIES = ("ipykernel.kernelapp", "ipykernel.debugger", "numpy", "torch") or ('
+    )
     book = nbformat.read(toy.root / "notebooks/toy.ipynb", 4)
     book.cells[0].source += '\nrule = "drawn > 0"'
     book.cells[1].source = SEEDED + book.cells[1].source + JUDGED
@@ -95,8 +98,25 @@ def replayed(toy):
     return done.returncode, done.stdout[done.stdout.rindex("outputs: ") :].splitlines() if "outputs: " in done.stdout else done
 
 
-def test_an_untouched_clone_says_all_the_same(accepted):
-    assert replayed(accepted) == (0, ["outputs: 5 of 5 with the same bytes", "claims: 1 of 1 the same to the last digit"])
+@pytest.fixture(scope="module")
+def untouched(accepted):
+    """What the replay of an untouched clone says, and what it compared."""
+    said = replayed(accepted)
+    state = accepted.python("-c", "import json; from pipelines import replay; print(json.dumps(replay.state(replay.COPY)))")
+    return said, json.loads(state.stdout)
+
+
+def test_an_untouched_clone_says_all_the_same(untouched):
+    assert untouched[0] == (0, ["outputs: 5 of 5 with the same bytes", "claims: 1 of 1 the same to the last digit"])
+
+
+def test_another_version_is_named_with_the_stage(accepted, untouched):
+    before = runs.read_json(accepted.root / "reports/reference.json")["embedded"]
+    before["machine"]["torch"] = "2.0.0"
+    before["stages"]["train@b"]["outs"]["runs/b"] = "of another version"
+    lines, good = replay.told(before, untouched[1])
+    assert good and any(line.startswith("the machines differ: torch was 2.0.0, here ") for line in lines)
+    assert "first to differ: stage train@b: with the same inputs, parameters and command" in lines
 
 
 def test_another_seed_names_the_stages_that_draw_by_it(accepted):
@@ -121,19 +141,6 @@ def test_another_processor_changes_bytes_and_keeps_verdicts(accepted):
     assert code == 0 and any(line.startswith("the machines differ: instructions was ") for line in lines), lines
     assert "first to differ: stage train@a: with the same inputs, parameters and command" in lines
     assert any("claim drawn: same verdict, within the spread" in line for line in lines)
-
-
-def test_another_version_is_named_with_the_stage(accepted):
-    path = accepted.root / "reports/reference.json"
-    before = path.read_text()
-    stored = runs.read_json(path)
-    stored["embedded"]["machine"]["torch"] = "2.0.0"
-    stored["embedded"]["stages"]["train@b"]["outs"]["runs/b"] = "of another version"
-    runs.write_json(path, stored)
-    code, lines = replayed(accepted)
-    path.write_text(before)
-    assert code == 0 and any(line.startswith("the machines differ: torch was 2.0.0, here ") for line in lines)
-    assert "first to differ: stage train@b: with the same inputs, parameters and command" in lines
 
 
 def test_without_a_reference_it_says_how_to_make_one(accepted):

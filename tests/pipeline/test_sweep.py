@@ -51,7 +51,7 @@ class Swept(Toy):
     def __init__(self, root: Path):
         super().__init__(root)
         self.environment.pop("PYTHONPATH", None)
-        libraries = '("ipykernel.kernelapp", "numpy", "torch", "matplotlib.pyplot") or ('
+        libraries = '("ipykernel.kernelapp", "ipykernel.debugger", "numpy", "torch", "matplotlib.pyplot") or ('
         self.change("pipelines/warm.py", "LIBRARIES = (", f"LIBRARIES = {libraries}")
         for name, parameters, body in (
             ("point", 'x = 1\nrate = 0.5\nwait = 0.0\nbad = 99\nnested = {"a": {"b": 1}}\nout = "build/scratch"', POINT),
@@ -69,7 +69,8 @@ class Swept(Toy):
 
     def begin(self, *command: str) -> subprocess.Popen:
         streams = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "start_new_session": True}
-        return subprocess.Popen([sys.executable, *command], cwd=self.root, env=self.environment, **streams)
+        command = ["env", "--default-signal=INT", sys.executable, *command]  # what runs in the background may ignore Ctrl-C
+        return subprocess.Popen(command, cwd=self.root, env=self.environment, **streams)
 
     def rows(self, name: str) -> list[Path]:
         return list((self.root / "build/sweeps" / name / "rows").glob("*.json"))
@@ -100,10 +101,10 @@ def workers(process: subprocess.Popen) -> list[int]:
 
 
 def test_200_points_with_planted_faults_end_as_undisturbed(toy):
-    calm = toy.python(*toy.write("calm", points=range(200), bad=3), "--workers", "4")
+    calm = toy.python(*toy.write("calm", points=range(200), bad=3), "--workers", "2")
     assert calm.returncode == 0, calm.stderr[-2000:]
     (toy.root / "starts.log").unlink()
-    running = toy.begin(*(command := (*toy.write("rough", points=range(200), bad=3), "--workers", "4")))
+    running = toy.begin(*(command := (*toy.write("rough", points=range(200), bad=3), "--workers", "3")))
     for count in (20, 50, 80):
         grown(toy, "rough", count)
         os.kill(workers(running)[0], signal.SIGKILL)
@@ -123,7 +124,7 @@ def test_200_points_with_planted_faults_end_as_undisturbed(toy):
     assert len(list((toy.root / "reports/failed").glob("sweep-rough-*.ipynb"))) == 10
     finished = {path.stem: path.stat().st_mtime for path in toy.rows("rough")}
     assert not [key for key, at in toy.starts() if at > finished[key] + 0.05], "a finished point was run again"
-    assert len(toy.starts()) <= 200 + 3 + 4, Counter(key for key, _ in toy.starts()).most_common(9)
+    assert len(toy.starts()) <= 200 + 3 + 3, Counter(key for key, _ in toy.starts()).most_common(9)
 
 
 def test_points_see_nothing_of_each_other(toy):
