@@ -17,9 +17,9 @@ LEVELS = [
     {"data", "estimators"},
     {"bottlenecks", "forecast", "koopman", "trial", "generalisation", "curves", "stochastic", "spread"},
     {"train", "plane", "attacks", "classifiers", "spectra", "contests"},
-    {"rollouts", "logistic"},
+    {"rollouts", "logistic", "fields"},
     {"claims", "plot", "runs", "trained", "explore", "notebook", "activations", "inference"}
-    | {"tradeoff", "gaps", "protocol", "koopman_views", "sweeps"},
+    | {"tradeoff", "gaps", "protocol", "koopman_views", "sweeps", "board", "launch"},
 ]
 LEVEL = {name: level for level, names in enumerate(LEVELS) for name in names}
 MODULES = sorted(p for p in (ROOT / "lib").rglob("*.py") if p != ROOT / "lib/__init__.py")

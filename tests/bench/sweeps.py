@@ -35,15 +35,17 @@ def described(folder: Path, points: int) -> sweep_points.Sweep:
     return sweep_points.read(folder / "brief.yaml")
 
 
-def ours(sweep: sweep_points.Sweep, folder: Path, workers: int) -> dict[str, dict]:
-    """Return key -> row of a whole sweep, from no worker to the last."""
+def ours(sweep: sweep_points.Sweep, folder: Path, workers: int) -> list[dict]:
+    """Return the row of every point of a whole sweep, from no worker to the last."""
     (folder / "rows").mkdir(parents=True)
     clean = folder / "notebook.ipynb"
     nbformat.write(sweep_points.notebook(sweep.notebook), clean)
     keys = sweep_points.keys(sweep)
     pairs = zip(keys, sweep.values, strict=True)
+    tasks = {key: Task(str(folder), str(clean), key, own, sweep.result) for key, own in pairs}
     with cluster.opened("local", workers=workers) as client:
-        return dict(come(client, {key: Task(str(folder), str(clean), key, own, sweep.result) for key, own in pairs}))
+        found = dict(come(client, tasks))
+    return [found[key] for key in keys]
 
 
 def loop(sweep: sweep_points.Sweep, folder: Path) -> list[dict]:
@@ -80,15 +82,15 @@ def rows(points: int = 24) -> list[dict]:
         folder = Path(name)
         sweep = described(folder, points)
         begin = time.perf_counter()
-        rows_of = ours(sweep, folder / "ours", workers=2)
+        made = ours(sweep, folder / "ours", workers=2)
         taken = time.perf_counter() - begin
-        got = [rows_of[key]["result"] for key in sweep_points.keys(sweep)]
+        got = [found["result"] for found in made]
         begin = time.perf_counter()
         want = loop(sweep, folder / "theirs")
         theirs = time.perf_counter() - begin
         assert got == want, "a sweep and a loop give other numbers"
         few = described(folder, 8)
-        alone = [found["seconds"] for found in ours(few, folder / "alone", workers=1).values()]
+        alone = [found["seconds"] for found in ours(few, folder / "alone", workers=1)]
         overhead = statistics.median(alone) - own_seconds(few, folder / "own")
     text = f"{points} short notebooks, 2 workers, start to end: {taken:.3g} s against {theirs:.3g} s by the clock"
     cost = f"a point of a short notebook on one warm worker: {overhead:.3g} s beyond its own computing, median of 8"
