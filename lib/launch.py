@@ -147,7 +147,7 @@ def launcher() -> widgets.Box:
         place.children = [results(table, rows=200) for table in tables if len(table)]
 
     def task() -> tuple[list[str], Path]:
-        return ["dvc", "repro", menu.value], runs.at(f"build/partial/{board.stages(runs.ROOT)[menu.value]}.ipynb")
+        return ["dvc", "repro", "--quiet", menu.value], runs.at(f"build/partial/{board.stages(runs.ROOT)[menu.value]}.ipynb")
 
     refresh.on_click(look)
     look()

@@ -2,14 +2,14 @@
 
 python -m pipelines.scale [--log build/logs/stages.csv]   the log of a finished `make repro` at the scale `embedded`
 
-A stage is taken to grow as the product over the parameters that the scale `paper` changes, each by its power in GROWS. That
-is an upper estimate where they belong to different parts of a stage, as all of it is taken to grow with each.
+A stage is taken to grow as the product over the parameters that the scale `paper` changes, each by its power in GROWS; of parts
+beside each other (data sets, tasks, systems, budgets) the one that grows most is taken for all. An estimate from above.
 """
 
 import argparse
+import re
 import sys
-from collections.abc import Iterator
-from math import prod
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,16 +19,15 @@ from lib import board, runs
 from lib.processes import die_with_parent
 from pipelines import provenance
 
-OUT = Path("reports/scale.md")
+OUT, TEXT = Path("reports/scale.md"), Path(__file__).parent / "templates/scale.md"
 GROWS = {  # parameter -> power of its ratio; a list counts by its sum where it holds budgets, else by its length
     **dict.fromkeys(("seeds", "epochs", "steps", "code_steps", "trajectories", "draws", "starts", "sizes", "ahead"), 1),
-    **dict.fromkeys(("windows", "ropes", "n", "fitted", "test", "layers", "truths", "d", "widths", "code", "rank"), 1),
+    **dict.fromkeys(("windows", "ropes", "n", "fitted", "test", "layers", "truths", "d", "widths"), 1),
     **dict.fromkeys(("kde_upper_adaptive.rows", "size", "points", "width", "channels"), 2),  # pairs, sides, squares of weights
     "rows": 1,
     **dict.fromkeys(("stride", "every"), -1),
     "shrink": -2,
-    "batch": 0,  # as many rows an epoch; a list of them is one training each
-    **dict.fromkeys(("lr", "rates", "records", "heads", "dropout"), 0),
+    **dict.fromkeys(("batch", "lr", "rates", "records", "heads", "dropout", "code", "rank"), 0),
 }
 SUMS = {"epochs", "sizes", "channels"}
 
@@ -61,10 +60,24 @@ def grown(name: str, old: object, new: object) -> float:
         raise ValueError(
             f"{name} changes between embedded and paper; say in GROWS of pipelines/scale.py how cost grows with it"
         )
-    power = 1 if isinstance(new, list) and last == "batch" else GROWS.get(".".join([*path[-1:], last]), GROWS[last])
+    if isinstance(new, list) and not isinstance(old, list):  # a setting becomes several, one training each
+        return float(len(new))
+    power = GROWS.get(".".join([*path[-1:], last]), GROWS[last])
+    if power == 0:
+        return 1.0
     if last == "rows" and 0 in (old, new):
         old, new = (count or rows_of(path[-1]) for count in (old, new))
     return (amount(last, new) / amount(last, old)) ** power
+
+
+def factor(changes: Iterable[tuple[str, object, object]]) -> float:
+    """Return by what factor a stage grows with all changes: those of every part, times the most that one part grows."""
+    parts: dict[str, float] = {"": 1.0}
+    for name, old, new in changes:
+        found = re.search(r"(?:^|\.)(?:sets|tasks|systems)\.([^.]+)|([^.]+_budget)\.", name)
+        part = (found[1] or found[2]) if found else ""
+        parts[part] = parts.get(part, 1.0) * grown(name, old, new)
+    return parts.pop("") * max(parts.values(), default=1.0)
 
 
 def amount(name: str, value: object) -> float:
@@ -85,7 +98,7 @@ def costs(root: Path, seconds: dict[str, float]) -> list[Cost]:
     seeds, found = len(new["seeds"]) / len(old["seeds"]), []
     for stage, name in board.stages(root).items():
         kind, _, key = stage.partition("@")
-        factor = seeds if kind in ("prepare", "train", "information_plane", "trial", "study") else 1.0
+        base = seeds if kind in ("prepare", "train", "information_plane", "trial", "study") else 1.0
         if kind in ("train", "information_plane"):
             part, data = "train" if kind == "train" else "plane", old["runs"][key]["data"]
             pairs = [*leaves(old["runs"][key][part], new["runs"][key][part])]
@@ -94,8 +107,7 @@ def costs(root: Path, seconds: dict[str, float]) -> list[Cost]:
             section = {"prepare": "data", "trial": "trials"}.get(kind, kind)
             ours = [params.get(section, {}).get(key, {}) if key else params.get(section, {}) for params in (old, new)]
             pairs = leaves(*ours) if kind in ("trial", "dynamics") else ()
-        factor *= prod(grown(*pair) for pair in pairs)
-        found.append(Cost(stage, seconds.get(name), factor))
+        found.append(Cost(stage, seconds.get(name), base * factor(pairs)))
     return found
 
 
@@ -137,44 +149,10 @@ def page(root: Path, found: list[Cost], where: str) -> str:
     total, worst = sum(hours.values()), max(hours, key=hours.get)
     chain = max(longest(stage, params, hours) for stage in hours)
     rows = [f"| {c.stage} | {c.seconds:.1f} | {c.factor:.3g} | {hours[c.stage]:.2f} |" for c in found if c.seconds is not None]
-    return TEXT.format(
+    return TEXT.read_text().format(
         machine=where, studies="\n".join(lines), stages="\n".join(rows), total=total, chain=chain, speed=total / chain,
         worst=worst, hours=hours[worst], lost="; ".join(missing) or "none",
     )  # fmt: skip
-
-
-TEXT = """# At the papers' own sizes
-
-Written by `python -m pipelines.scale` from the seconds that each stage took at the scale `embedded` on {machine}, times what
-the scale `paper` changes. An estimate, and from above: a stage is taken to grow with the product of all its changes.
-
-One worker is this machine. Sixty-four are as many such machines, each with a stage of its own as soon as what it reads is
-there; a study then takes as long as its longest chain of stages. A GPU is a worker too, faster by what it gains on the stage,
-which is not known: sums over pairs were measured on one (benchmarks_gpu.md), the training of small stacked networks was not,
-and launching their kernels may well take what the chip saves. The columns stand for 1 and 64 GPUs only after a division by a
-gain that was measured.
-
-| study, with all that it reads | 1 worker, hours | 64 workers, hours | its longest stage, hours |
-|---|---|---|---|
-{studies}
-
-## Where it would break first
-1. **Stages run one after another.** All of them take {total:.1f} hours, the longest chain {chain:.1f}, so that the whole gains
-   {speed:.1f} times however many workers there are. DVC starts no two stages at once: today it gains nothing, and workers
-   beyond one machine serve sweeps only.
-2. **The longest stage is {worst}, {hours:.1f} hours.** Only training stages go on from a checkpoint: of any other that is
-   killed, all is lost. Such a stage should become a sweep, whose points are kept one by one.
-3. **On an accelerator the methods of a run train one after another** (`lib.trained.fit_all`), and objectives that compare
-   rows in pairs are refused by several processes (`lib/spread.py`): a run then uses one GPU, however many there are.
-
-## Stages
-
-| stage | seconds here | grows by | hours |
-|---|---|---|---|
-{stages}
-
-Not measured in that run, and left out of every sum: {lost}.
-"""
 
 
 def main(argv: list[str] | None = None) -> int:
