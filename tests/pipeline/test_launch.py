@@ -2,7 +2,9 @@
 
 import re
 import shutil
+import signal
 import subprocess
+import sys
 
 import pandas as pd
 import pytest
@@ -11,6 +13,7 @@ from playwright.sync_api import expect, sync_playwright
 from lib import runs
 from tests.pipeline.test_lab import server
 from tests.pipeline.test_report import CHROMIUM, browser
+from tests.pipeline.test_runner import processes_end_in, wait_for
 from tests.pipeline.toy import ROOT, STAGES, Toy
 
 
@@ -49,6 +52,27 @@ def page(toy, tmp_path_factory):
         yield page
         page.screenshot(path=toy.root / "launch.png")
         chromium.close()
+
+
+def test_a_try_tells_its_numbers_or_its_error(toy):
+    done = toy.python("-m", "pipelines.attempt", "toy", '{"epochs": 7, "out": "runs/a"}')
+    assert done.returncode == 0 and '"epochs": 7.0' in done.stdout, done.stderr
+    assert runs.read_json(toy.root / "runs/a/metrics.json")["epochs"] == 2, "a try has overwritten a result"
+    for values, message in (
+        ('{"epohcs": 7}', "notebook toy has no parameter epohcs; it takes epochs"),
+        ('{"epochs": "many"}', "parameter epochs of notebook toy must be int like 3, got 'many'"),
+        ('{"mode": "nan"}', "FloatingPointError: loss became NaN at epoch 12; its notebook: build/scratch/toy.ipynb"),
+    ):
+        done = toy.python("-m", "pipelines.attempt", "toy", values)
+        assert done.returncode == 1 and message in done.stderr and "Traceback" not in done.stderr
+
+
+def test_a_try_that_is_ended_leaves_no_kernel(toy):
+    command = [sys.executable, "-m", "pipelines.attempt", "toy", '{"wait": 60}']
+    running = subprocess.Popen(command, cwd=toy.root, env=toy.environment)
+    wait_for(toy.root / "build/scratch/toy/half")
+    running.terminate()
+    assert running.wait(10) == -signal.SIGTERM and processes_end_in(toy.root, seconds=10)
 
 
 def status(page, stage: str):
