@@ -1,18 +1,16 @@
 """What a CLIP says about scenes when it is only asked: for each attribute, which value's prompts lie nearest to the picture."""
 
-from collections.abc import Callable
-
 import pandas as pd
-import torch
 from torch import Tensor
 
+from lib.concepts.bank import Bank, bank, scores
+from lib.concepts.clip import Backbone
 from lib.data.captions.attributes import ATTRIBUTES, COLUMN
 from lib.data.captions.sentences import FORMS, OPENERS, PLURAL, THINGS, WORDS, Parts
 
 JOINT = "shape and colour"
 CHANCE = {name: 1 / len(values) for name, values in ATTRIBUTES.items()} | {JOINT: 1 / 36}
 NOUNS = (*THINGS, *(words[0] for words in WORDS["shape"]))
-Embed = Callable[[list[str]], Tensor]
 
 
 def prompts(attribute: str) -> list[list[str]]:
@@ -42,21 +40,28 @@ def said(**parts: str) -> str:
     return " ".join(FORMS[0](Parts(**(empty | parts))).split())
 
 
-def directions(embed: Embed, attribute: str) -> Tensor:
-    """Return a unit row for each value, the mean over its prompts' unit rows, (k, d)."""
-    rows = [torch.nn.functional.normalize(embed(texts), dim=1).mean(0) for texts in prompts(attribute)]
-    return torch.nn.functional.normalize(torch.stack(rows), dim=1)
+def banks(backbone: Backbone) -> dict[str, Bank]:
+    """Return a bank for each attribute, and for shape and colour together, with a row for each value."""
+    return {name: bank(backbone, dict(zip(values(name), prompts(name), strict=True))) for name in CHANCE}
 
 
-def accuracy(x: Tensor, truth: Tensor, embed: Embed) -> pd.DataFrame:
-    """Return attribute, accuracy, chance and n for pictures' embeddings x (n, d) of known attributes (n, 7).
+def values(attribute: str) -> list[str]:
+    """Return the names of an attribute's values."""
+    if attribute == JOINT:
+        return [f"{colour} {shape}" for shape in ATTRIBUTES["shape"] for colour in ATTRIBUTES["colour"]]
+    return list(ATTRIBUTES[attribute])
 
-    An attribute is scored where it is defined: a place only of a single object.
+
+def accuracy(x: Tensor, truth: Tensor, made: dict[str, Bank], *, backbone: str) -> pd.DataFrame:
+    """Return attribute, accuracy, chance and n for pictures of known attributes.
+
+    x: (n, d) unit rows by the backbone of that fingerprint; truth: (n, 7); made: the banks of `banks`. An attribute is scored
+    where it is defined: a place only of a single object.
     """
     rows = []
     for name, chance in CHANCE.items():
-        column = truth[:, 0] * 6 + truth[:, 1] if name == JOINT else truth[:, COLUMN[name]]
-        guess, there = (x @ directions(embed, name).T).argmax(1), column >= 0
+        column = truth[:, 0] * len(ATTRIBUTES["colour"]) + truth[:, 1] if name == JOINT else truth[:, COLUMN[name]]
+        guess, there = scores(made[name], x, backbone=backbone).argmax(1), column >= 0
         right = (guess == column)[there].double().mean().item()
         rows.append({"attribute": name, "accuracy": right, "chance": chance, "n": int(there.sum())})
     return pd.DataFrame(rows)
