@@ -3,8 +3,9 @@ r"""Train a CLIP on pictures and captions: contrast within the batch, and within
 loss = (1 - g) L(batch) + g mean_k L(group_k),  L(u, v) = (CE(s u v', i) + CE(s v u', i)) / 2,
 
 with unit rows u_i, v_i of picture and caption, the learned scale s, and as targets the row's own number i. In a whole batch
-most captions differ in colour, which is quickly learnt; in a group of one colour they must be told apart by the rest. Images
-and captions are encoded once for both. Source: [radford2021learning]; the loss is open_clip's [cherti2023reproducible].
+most captions differ in colour, which is quickly learnt; in a group of one colour they must be told apart by the rest. Groups
+are of one attribute at one step and of another at the next, so that none is starved. Pictures and captions are encoded once
+for both losses. Source: [radford2021learning]; the loss is open_clip's [cherti2023reproducible].
 """
 
 import math
@@ -42,17 +43,18 @@ def pretrain(
     """Train the model in place and return a row (step, loss, whole, inside, scale) for every tenth step; losses in nats.
 
     images: (n, 3, h, w) normalised, float32; tokens: (n, c, length), of which each step takes one caption at random;
-    groups: (n,) whole numbers. Steps are counted, not timed: with one thread, one machine repeats the weights to the bit.
-    Errors: rows that do not pair; a batch that is not whole groups; fewer rows of a group than one group takes.
+    groups: (n, k) whole numbers, of which step i uses column i mod k. Steps are counted, not timed: with one thread, one
+    machine repeats the weights to the bit.
+    Errors: rows that do not pair; a batch that is not whole groups; fewer rows in whole groups than a batch.
     """
     check(images, tokens, groups, budget)
     optimizer = torch.optim.AdamW(parameter_groups(model, budget.decay), lr=budget.lr, betas=(0.9, 0.98), eps=1e-6, fused=True)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: rate(step, budget))
     generator, history = torch.Generator().manual_seed(seed), []
     model.train()
-    rows_of = batches(groups, budget, generator)
+    streams = [batches(column, budget, generator) for column in groups.T]
     for step in bar(range(1, budget.steps + 1), "pre-training"):
-        rows = next(rows_of)
+        rows = next(streams[step % len(streams)])
         which = torch.randint(tokens.shape[1], (len(rows),), generator=generator)
         pictures = images[rows].contiguous(memory_format=torch.channels_last)
         u, v = model.encode_image(pictures, normalize=True), model.encode_text(tokens[rows, which], normalize=True)
@@ -118,12 +120,14 @@ def check(images: Tensor, tokens: Tensor, groups: Tensor, budget: Budget) -> Non
     checks.positive(budget.lr, "lr")
     if not 0 <= budget.grouped <= 1:
         raise ValueError(f"grouped must be in [0, 1], got {budget.grouped}; it is the weight of the loss inside groups")
+    if groups.ndim != 2 or not groups.shape[1]:
+        raise ValueError(f"groups must have shape (n, k), got {tuple(groups.shape)}; for one grouping pass groups[:, None]")
     if not len(images) == len(tokens) == len(groups):
         raise ValueError(
             f"images, tokens and groups must pair row by row, got {len(images)}, {len(tokens)} and {len(groups)} rows"
         )
     if budget.batch % budget.group:
         raise ValueError(f"batch {budget.batch} is not made of whole groups of {budget.group}; choose a multiple")
-    whole = sum(int(n) // budget.group for n in groups.bincount()) * budget.group
+    whole = min(sum(int(n) // budget.group for n in column.bincount()) for column in groups.T) * budget.group
     if whole < budget.batch:
         raise ValueError(f"the rows fill groups of {whole} rows in all, fewer than a batch of {budget.batch}; give more rows")
