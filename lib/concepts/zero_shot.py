@@ -14,7 +14,10 @@ NOUNS = (*THINGS, *(words[0] for words in WORDS["shape"]))
 
 
 def prompts(attribute: str) -> list[list[str]]:
-    """Return the prompts of each value of an attribute: openers by words, in a form of caption that says little else."""
+    """Return the prompts of each value of an attribute: openers by words, in a form of caption that says little else.
+
+    The forms were chosen on scenes of other seeds than those that are scored.
+    """
     if attribute == JOINT:
         pairs = [(shape, colour) for shape in WORDS["shape"] for colour in WORDS["colour"]]
         return [[said(noun=noun, colour=word) for noun in shape for word in colour] for shape, colour in pairs]
@@ -22,9 +25,10 @@ def prompts(attribute: str) -> list[list[str]]:
 
 
 def around(attribute: str, word: str) -> list[dict[str, str]]:
-    """Return what to say around a word of an attribute: each opener, and for an adjective each noun."""
+    """Return what to say around a word of an attribute: each opener, and for an adjective each noun, for a noun each count."""
     if attribute == "shape":
-        named = [{"noun": word}, {"noun": PLURAL.get(word, f"{word}s")}]
+        several = PLURAL.get(word, f"{word}s")
+        named = [{"count": one[0], "noun": several if i else word} for i, one in enumerate(WORDS["count"])]
     elif attribute == "count":
         named = [{"count": word, "noun": noun if word in WORDS["count"][0] else PLURAL.get(noun, f"{noun}s")} for noun in NOUNS]
     elif attribute in ("colour", "texture", "size"):
