@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from lib.data.captions.attributes import ATTRIBUTES, COLUMN, attributes, draw, favourite, held
+from lib.data.captions.card import card
 from lib.data.captions.clips import MOVES, clips
 from lib.data.captions.scenes import MOST, render, scenes
 from lib.data.captions.sentences import OMITTED, OPENERS, THINGS, WORDS, captions
@@ -238,3 +239,17 @@ def test_what_cannot_be_drawn_is_refused():
     nowhere[:, COLUMN["count"]], nowhere[:, COLUMN["place"]] = 0, -1
     with pytest.raises(ValueError, match="a scene of one object needs a place"):
         render(nowhere, seed=0)
+
+
+def test_the_card_counts_what_is_there():
+    scene = scenes(200, part="held", seed=1)
+    written = captions(scene.truth, each=2, seed=1)
+    text = card(scene, written)
+    different = len({sentence for row in written.texts for sentence in row})
+    assert f"200 pictures, 2 captions of each, {different} of them different" in text
+    assert (
+        f"{len(set(map(tuple, scene.truth[:, :3].tolist())))} combinations of shape, colour and texture, 200 pictures" in text
+    )
+    single = scene.truth[:, COLUMN["count"]] == 0
+    silent = 1 - written.said[single][:, :, COLUMN["place"]].double().mean()
+    assert f"place {silent:.0%}" in text
