@@ -4,7 +4,7 @@ Imports go down only; families of one level never import each other (kept by tes
 
 level 0   types, checks, kernels_triton    shapes, border checks, pairwise sums on a GPU
           checkpoint, progress, processes  exact resume, progress bars, work spread over cores
-level 1   kernels, nets, plan              pairwise sums, small stacked networks, how a run trains
+level 1   kernels, nets, convolutions, plan   pairwise sums, small stacked networks, how a run trains
           swag, correlation                a normal posterior from a training path; coefficients and their intervals
           episodes                         rises and falls of a curve, and whether they come with another's
 level 2   data, estimators                 data with their truth; information and divergence in nats

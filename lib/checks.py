@@ -2,9 +2,12 @@
 
 import math
 import warnings
+from typing import TypeVar
 
 import torch
 from torch import Tensor
+
+Fields = TypeVar("Fields", bound=tuple)
 
 
 class CeilingWarning(UserWarning):
@@ -105,6 +108,16 @@ def counted(value: int, name: str, *, least: int = 1) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or value < least:
         raise ValueError(f"{name} must be a whole number >= {least}, got {value!r}")
     return value
+
+
+def filled(kind: type[Fields], settings: dict, what: str) -> Fields:
+    """Return the NamedTuple that settings describe, refusing names that it does not have and lacking ones."""
+    if unknown := sorted(set(settings) - set(kind._fields)):
+        raise ValueError(f"{what} has no {unknown[0]!r}; it takes {', '.join(kind._fields)}")
+    needed = [name for name in kind._fields if name not in kind._field_defaults]
+    if missing := [name for name in needed if name not in settings]:
+        raise ValueError(f"{what} lacks {missing[0]!r}; it needs {', '.join(needed)}")
+    return kind(**settings)
 
 
 def known(name: str, table: dict, what: str) -> object:

@@ -23,11 +23,7 @@ class Plan(NamedTuple):
 
 def planned(settings: dict) -> Plan:
     """Return the plan that a run's settings describe, refusing names it does not have and numbers that cannot be."""
-    if unknown := sorted(set(settings) - set(Plan._fields)):
-        raise ValueError(f"a plan has no {unknown[0]!r}; it takes {', '.join(Plan._fields)}")
-    if missing := sorted({"epochs", "batch", "lr"} - set(settings)):
-        raise ValueError(f"the plan lacks {missing[0]!r}; it needs epochs, batch and lr")
-    plan = Plan(**settings)
+    plan = checks.filled(Plan, settings, "a plan")
     checks.counted(plan.epochs, "epochs"), checks.counted(plan.batch, "batch", least=2), checks.counted(plan.records, "records")
     checks.positive(plan.lr, "lr")
     checks.known(plan.select, {"validation": 0, "last": 0}, "select")

@@ -322,16 +322,18 @@ def crosses(published: pd.Series, *, order: list, ax: Axes) -> Axes:
 
 
 def verdicts(rows: list[dict], *, ax: Axes) -> Axes:
-    """Draw how many claims of each source hold, fail, or cannot be judged at this scale."""
+    """Draw how many claims of each source hold, fail, or cannot be judged at this scale, the most at the top."""
     counts = pd.crosstab(
         pd.Series([r["source"] for r in rows], name="source"), pd.Series([r["verdict"] for r in rows], name="verdict")
     )
+    counts = counts.loc[counts.sum(axis=1).sort_values(kind="stable").index]
     hatches, left = {"holds": "", "fails": "///", "not at this scale": "..."}, np.zeros(len(counts))
     for (verdict, hatch), colour in zip(hatches.items(), (COLOURS[2], COLOURS[1], COLOURS[6]), strict=True):
         width = counts.get(verdict, pd.Series(0, counts.index)).to_numpy()
         ax.barh(counts.index, width, left=left, color=colour, hatch=hatch, label=verdict, edgecolor="white", linewidth=0)
         left = left + width
     ax.set(xlabel="claims")
+    ax.margins(y=0.01)
     ax.legend(ncols=3, loc="lower center", bbox_to_anchor=(0.4, 1.0))
     return ax
 

@@ -76,7 +76,8 @@ def said(options: dict, x: Tensor, y: Tensor) -> list[tuple[float, str]]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", checks.CeilingWarning)  # the truth stands beside the value
         if name in BOUNDS:  # all draws train as one program
-            found = mi_stacked(x, y, bound=name, seeds=list(range(len(x))), budget=Budget(**given))
+            budget = checks.filled(Budget, given, f"the budget of {name}")
+            found = mi_stacked(x, y, bound=name, seeds=list(range(len(x))), budget=budget)
             return [(value, "") for value in found.tolist()]
         return [answer(partial(MI[name], **given), *pair) for pair in zip(x, y, strict=True)]
 

@@ -13,7 +13,7 @@ from lib import runs
 ROOT = Path(__file__).parents[1]
 LEVELS = [
     {"types", "checks", "kernels_triton", "progress", "checkpoint", "processes"},
-    {"kernels", "nets", "plan", "swag", "correlation", "episodes"},
+    {"kernels", "nets", "convolutions", "plan", "swag", "correlation", "episodes"},
     {"data", "estimators"},
     {"bottlenecks", "concepts", "forecast", "koopman", "trial", "generalisation", "curves", "stochastic"},
     {"train", "plane", "attacks", "classifiers", "spectra", "contests"},

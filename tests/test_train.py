@@ -235,7 +235,7 @@ def test_snapshots_lie_evenly_in_log_epoch_and_end_with_the_last():
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"epochs": 3, "batch": 2}, "the plan lacks 'lr'"),
+        ({"epochs": 3, "batch": 2}, "a plan lacks 'lr'; it needs epochs, batch, lr"),
         ({"epochs": 3, "batch": 2, "lr": 0.1, "epohcs": 3}, "a plan has no 'epohcs'; it takes epochs, batch"),
         ({"epochs": 0, "batch": 2, "lr": 0.1}, "epochs must be a whole number >= 1, got 0"),
         ({"epochs": 3, "batch": 1, "lr": 0.1}, "batch must be a whole number >= 2"),

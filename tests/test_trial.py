@@ -74,3 +74,8 @@ def test_errors_are_bias_spread_and_size():
 def test_refuses_what_it_does_not_know_before_it_computes(tasks, estimators, draws, message):
     with pytest.raises(ValueError, match=message):
         trial.judge(tasks, estimators, sizes=[10**9], draws=draws)
+
+
+def test_a_misspelt_budget_names_those_that_are_known():
+    with pytest.raises(ValueError, match=r"the budget of infonce has no 'stpes'; it takes .*steps"):
+        trial.judge(HARD, {"infonce": {"stpes": 3}}, sizes=[20], draws=1, workers=1)

@@ -4,6 +4,7 @@ R members side by side; x: (R, B, T, n) are B windows of T frames, y: (R, B, T -
 noise: (R, B, T, d) standard normal.
 """
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -11,10 +12,11 @@ import torch
 from torch import Tensor, nn
 
 from lib import checks
+from lib.convolutions import chains
 from lib.koopman.entropy import ENTROPIES
 from lib.koopman.information import INFORMATION
 from lib.koopman.operators import operator
-from lib.nets import Bottleneck
+from lib.nets import GAIN, LEARNED, Bottleneck
 from lib.types import Terms
 
 OWN_STREAM = 10**9  # operators draw from seeds of their own, so that a code's first weights do not depend on the operator
@@ -47,12 +49,19 @@ PUBLIC_CODE = Recipe(
 class Autoencoder(Bottleneck):
     """R networks input -> code -> input with a latent operator each; shape as for `Bottleneck`, and operator and controls.
 
-    `operator` is a name of lib.koopman.operators ("pooled" unless given), `controls` the number of columns that act.
+    `operator` is a name of lib.koopman.operators ("pooled" unless given), `controls` the number of columns that act. Where
+    the shape has `fields` (channels, height, width), rows are flat fields, and convolutions, one for each entry of `channels`,
+    halve them before the hidden layers and double them after the decoder's.
     """
 
     def __init__(self, seeds: Sequence[int], inputs: int, shape: dict) -> None:
-        super().__init__(seeds, inputs, inputs, shape)
         own = [torch.Generator().manual_seed(int(seed) + OWN_STREAM) for seed in seeds]
+        if "fields" in shape:
+            down, up, flat = halved(inputs, shape, own)
+            super().__init__(seeds, flat, flat, shape | {"decoder": [*shape.get("decoder", []), flat]})
+            self.encoder, self.decoder, self.output = down + self.encoder, self.decoder + up[:-1], up[-1]
+        else:
+            super().__init__(seeds, inputs, inputs, shape)
         self.operator = operator(shape.get("operator", "pooled"), self.code_size, own, controls=shape.get("controls", 0))
         self.step_logvar = nn.Parameter(torch.zeros(len(own), 1, 1, self.code_size))
 
@@ -63,6 +72,17 @@ class Autoencoder(Bottleneck):
     def frames(self, z: Tensor) -> Tensor:
         """Return what every code decodes to, (R, B, T, d) -> (R, B, T, n)."""
         return self.decode(z.flatten(1, 2)).unflatten(1, z.shape[1:3])
+
+
+def halved(inputs: int, shape: dict, generators: Sequence[torch.Generator]) -> tuple[nn.ModuleList, nn.ModuleList, int]:
+    """Return the convolutions of a shape with fields, down and up, and the width of what lies between."""
+    if inputs != math.prod(shape["fields"]):
+        raise ValueError(
+            f"fields {tuple(shape['fields'])} make {math.prod(shape['fields'])} values a row, got {inputs}; flatten x"
+        )
+    activation = checks.known(shape["activation"], GAIN, "activation")
+    down, up, flat = chains(shape["fields"], shape["channels"], generators, activation, LEARNED.get(shape["activation"], ()))
+    return nn.ModuleList(down), nn.ModuleList(up), flat
 
 
 def windows(x: Tensor) -> Tensor:
