@@ -15,7 +15,7 @@ LEVELS = [
     {"types", "checks", "kernels_triton", "progress", "checkpoint", "processes"},
     {"kernels", "nets", "plan", "swag", "correlation", "episodes"},
     {"data", "estimators"},
-    {"bottlenecks", "forecast", "koopman", "trial", "generalisation", "curves", "stochastic"},
+    {"bottlenecks", "concepts", "forecast", "koopman", "trial", "generalisation", "curves", "stochastic"},
     {"train", "plane", "attacks", "classifiers", "spectra", "contests"},
     {"rollouts", "logistic"},
     {"claims", "plot", "runs", "trained", "explore", "notebook", "activations", "inference"}

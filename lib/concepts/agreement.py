@@ -103,7 +103,7 @@ def region(maps: Tensor, share: float) -> Tensor:
 
 
 def centres(masks: Tensor) -> Tensor:
-    """Return rows and columns of the pixel of each mask that is nearest to its centre, -1 for an empty one; (..., H, W) bool."""
+    """Return row and column of the pixel of each mask (..., H, W) bool that is nearest to its centre, -1 for an empty one."""
     h, w = masks.shape[-2:]
     places = torch.stack(torch.meshgrid(torch.arange(h), torch.arange(w), indexing="ij"), -1).double()
     weight = masks.double()[..., None]

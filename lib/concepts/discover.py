@@ -1,7 +1,7 @@
 r"""Discover, then name: a sparse autoencoder finds directions in embeddings, a vocabulary names them, a sparse head decides.
 
-f = ReLU(E (a - b_d) + b_e), a' = f D + b_d, rows of D of length 1; loss = mean_i |a' - a|^2 + lambda |f|_1, sums over coordinates
-and units. Members, seeds x lambdas, train as one program.
+f = ReLU(E (a - b_d) + b_e), a' = f D + b_d, rows of D of length 1; loss = mean_i |a' - a|^2 + lambda |f|_1, both sums over
+coordinates and units. Members, seeds x lambdas, train as one program.
 """
 
 from collections.abc import Sequence
@@ -38,8 +38,8 @@ class Naming(NamedTuple):
 
 
 def learn(
-    x: Tensor, *, units: int, prices: Sequence[float], seeds: Sequence[int], steps: int = 2000, batch: int = 256, lr: float = 3e-3,
-    periods: int = 5,
+    x: Tensor, *, units: int, prices: Sequence[float], seeds: Sequence[int], steps: int = 2000, batch: int = 256,
+    lr: float = 3e-3, periods: int = 5,
 ) -> Dictionary:  # fmt: skip
     """Train one autoencoder for each pair of price (lambda, in sums) and seed; (n, d) -> Dictionary.
 

@@ -74,7 +74,8 @@ def elastic_path(
     softmax [bohning1992multinomial]; a smaller s is tried first and doubled for a member whose bound breaks. Momentum starts
     anew in a member that turns back, and one that has converged leaves the program.
     u: (n, L), y: (n,) labels 0..K-1 -> Path in double. The penalty sees the scale of u: standardise it first. At tolerance
-    1e-2 objectives lie some 1e-5 above the least one. Source: [zou2005regularization] [bohning1992multinomial] [beck2009fast] [odonoghue2015adaptive].
+    1e-2 objectives lie some 1e-5 above the least one.
+    Source: [zou2005regularization] [bohning1992multinomial] [beck2009fast] [odonoghue2015adaptive].
     """
     u = checks.single(u, "u").double()
     target, lambdas = one_hot(checks.labels(y, len(u))), lambdas.double()

@@ -27,7 +27,7 @@ def class_similarity(x: Tensor, y: Tensor, vectors: Tensor) -> Tensor:
 
 
 def shares(similarity: Tensor) -> Tensor:
-    """Return p(y | c) = Sim(y, c) / sum_y Sim(y, c), and refuse what is no share: a negative similarity has a NaN logarithm."""
+    """Return p(y | c) = Sim(y, c) / sum_y Sim(y, c), and refuse a negative similarity, whose logarithm is NaN."""
     if similarity.ndim != 2 or not (similarity >= 0).all() or not (similarity.sum(1) > 0).all():
         raise ValueError(
             f"similarities must be (M, K), >= 0 and > 0 in some class, got least {similarity.min():.3g}; clip at 0"
@@ -63,15 +63,9 @@ def value(chosen: Sequence[int], worth: Tensor, likeness: Tensor) -> float:
 
 def checked(worth: Tensor, likeness: Tensor, k: int) -> int:
     """Refuse terms under which greedy has no guarantee, and return how many can be chosen."""
-    if (
-        likeness.shape != (len(worth), len(worth))
-        or (worth < 0).any()
-        or (likeness < 0).any()
-        or not likeness.equal(likeness.T)
-    ):
-        raise ValueError(
-            f"worth {tuple(worth.shape)} and likeness {tuple(likeness.shape)} must be (M,), symmetric (M, M), >= 0"
-        )
+    shaped = likeness.shape == (len(worth), len(worth)) and likeness.equal(likeness.T)
+    if not shaped or (worth < 0).any() or (likeness < 0).any():
+        raise ValueError(f"worth {tuple(worth.shape)} and likeness {tuple(likeness.shape)} must be (M,) and symmetric, >= 0")
     return min(checks.counted(k, "k"), len(worth))
 
 

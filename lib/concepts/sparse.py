@@ -1,4 +1,4 @@
-r"""Sparse concept bottlenecks: a square layer on concept cosines, what is charged for its output, and a search without training.
+r"""Sparse concept bottlenecks: a square layer on concept cosines, what its output is charged, and search without training.
 
 z = A phi, phi_j = scale cos(x, c_j). Gates s(z) let concepts through, logits = F (s * phi); without a gate logits = F z.
 """
@@ -85,7 +85,7 @@ def entmax_gate(z: Tensor, phi: Tensor, draw: torch.Generator | None) -> Tensor:
 
 
 def concrete_gate(z: Tensor, phi: Tensor, draw: torch.Generator | None, *, temperature: float = 0.5) -> Tensor:
-    """Return phi through relaxed Bernoulli gates while training, through sigmoid z > 1/2 after. Source: [maddison2017concrete]."""
+    """Return phi through relaxed Bernoulli gates while training, through z > 0 after. Source: [maddison2017concrete]."""
     if draw is None:
         return (z > 0) * phi
     u = torch.rand(z.shape, generator=draw, dtype=z.dtype).clamp(EPS, 1 - EPS)
@@ -105,7 +105,8 @@ KINDS: dict[str, tuple[Gate, Callable[[Tensor, Tensor, Tensor], Tensor]]] = {
 
 
 def sparse_cbm(
-    train: Rows, bank: Words, *, kind: str, beta: float = 0.1, epochs: int = 40, batch: int = 128, lr: float = 0.01, seed: int = 0
+    train: Rows, bank: Words, *, kind: str, beta: float = 0.1, epochs: int = 40, batch: int = 128, lr: float = 0.01,
+    seed: int = 0,
 ) -> ConceptModel:  # fmt: skip
     """Train layer and head together: CE + beta * price of the kind, Adam, batches drawn anew each epoch.
 
