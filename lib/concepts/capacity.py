@@ -1,4 +1,4 @@
-"""How many concepts a head uses and what it knows with few: accuracy at a level, completeness, interventions, nats of a code."""
+"""How many concepts a head uses and what it knows with few: accuracy, completeness, interventions, code in nats."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -46,7 +46,7 @@ def at_effective(fitted: Fitted, train: Rows, test: Rows, *, levels: Sequence[in
 
 
 def contributing(model: ConceptModel, x: Tensor, *, share: float = 0.95) -> float:
-    """Return the fewest concepts that hold `share` of sum_j |W_kj (u_j - centre_j)|, k the predicted class; mean over images."""
+    """Return the fewest concepts that hold `share` of sum_j |W_kj (u_j - centre_j)|, k the predicted class; a mean over x."""
     if not 0 < share < 1:
         raise ValueError(f"share must lie in (0, 1), got {share!r}")
     parts = explain(model, x).contributions.abs().sort(1, descending=True).values
