@@ -99,7 +99,7 @@ def region(maps: Tensor, share: float) -> Tensor:
     if not 1 <= count <= flat.shape[-1]:
         raise ValueError(f"share {share} of {flat.shape[-1]} pixels is {count}; take between one pixel and all")
     mask = torch.zeros_like(flat, dtype=torch.bool)
-    return mask.scatter(-1, flat.argsort(-1, descending=True, stable=True)[..., :count], True).view(maps.shape)
+    return mask.scatter(-1, flat.argsort(dim=-1, descending=True, stable=True)[..., :count], True).view(maps.shape)
 
 
 def centres(masks: Tensor) -> Tensor:

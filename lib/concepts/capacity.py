@@ -95,13 +95,13 @@ def at_random(model: ConceptModel, x: Tensor, truth: Tensor, draw: torch.Generat
 def by_effect(model: ConceptModel, x: Tensor, truth: Tensor, draw: torch.Generator) -> Tensor:
     """Order concepts by how far setting each would move the logits at most, max_k |W_kj| |change_j|: it looks at the truth."""
     told = torch.where(truth.bool(), model.present, model.absent)
-    return ((told - model.score(x)).abs() * model.weights.abs().amax(0)).argsort(1, descending=True, stable=True)
+    return ((told - model.score(x)).abs() * model.weights.abs().amax(0)).argsort(dim=1, descending=True, stable=True)
 
 
 def by_doubt(model: ConceptModel, x: Tensor, truth: Tensor, draw: torch.Generator) -> Tensor:
     """Order concepts by how near a score is to the middle between absent and present, in units of their gap."""
     middle, gap = (model.present + model.absent) / 2, (model.present - model.absent).clamp_min(1e-12)
-    return ((model.score(x) - middle).abs() / gap).argsort(1, stable=True)
+    return ((model.score(x) - middle).abs() / gap).argsort(dim=1, stable=True)
 
 
 POLICIES = {"random": at_random, "effect": by_effect, "doubt": by_doubt}

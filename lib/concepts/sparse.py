@@ -3,6 +3,7 @@ r"""Sparse concept bottlenecks: a square layer on concept cosines, what its outp
 z = A phi, phi_j = scale cos(x, c_j). Gates s(z) let concepts through, logits = F (s * phi); without a gate logits = F z.
 """
 
+import math
 from collections.abc import Callable
 
 import torch
@@ -64,14 +65,14 @@ def sparsemax(z: Tensor) -> Tensor:
 def bernoulli_price(z: Tensor, *, rate: float = RATE) -> Tensor:
     """Return mean_i sum_j KL(Bern(sigmoid z_ij) | Bern(rate)), nats, zero where every gate opens at that rate."""
     q = z.sigmoid()
-    price = q * (F.logsigmoid(z) - torch.tensor(rate).log()) + (1 - q) * (F.logsigmoid(-z) - torch.tensor(1 - rate).log())
+    price = q * (F.logsigmoid(z) - math.log(rate)) + (1 - q) * (F.logsigmoid(-z) - math.log1p(-rate))
     return price.sum(1).mean()
 
 
 def usage_price(s: Tensor) -> Tensor:
     """Return log L - H(mean_i s_i), nats: gates that each choose few concepts shall together use all; (n, L) on the simplex."""
     mean = s.mean(0)
-    return torch.tensor(float(len(mean))).log() - torch.special.entr(mean).sum()
+    return math.log(len(mean)) - torch.special.entr(mean).sum()
 
 
 def no_gate(z: Tensor, phi: Tensor, draw: torch.Generator | None) -> Tensor:
