@@ -10,7 +10,6 @@ from sklearn.linear_model import LogisticRegression
 
 from lib.concepts import baselines, labo
 from lib.concepts.bottleneck import (
-    Words,
     accuracy,
     bypass,
     cosines,
@@ -23,7 +22,7 @@ from lib.concepts.bottleneck import (
     words,
 )
 from lib.concepts.elastic import Path, elastic_path, objective, penalties
-from lib.types import Rows
+from lib.types import Rows, Words
 from tests.samples import normal, planted
 
 

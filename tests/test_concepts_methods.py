@@ -9,8 +9,8 @@ from scipy.optimize import linear_sum_assignment
 
 from lib.concepts import discover, posthoc, sparse
 from lib.concepts.baselines import zero_shot
-from lib.concepts.bottleneck import Words, accuracy, cosines, explain, logits, predict
-from lib.types import Rows
+from lib.concepts.bottleneck import accuracy, cosines, explain, logits, predict
+from lib.types import Rows, Words
 from tests.samples import normal, planted
 
 

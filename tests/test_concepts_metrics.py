@@ -4,11 +4,13 @@ import math
 
 import pytest
 import torch
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score
 
 from lib.concepts import agreement, capacity, leakage
-from lib.concepts.bottleneck import Words, accuracy, explain, intervene, logits, model_of
+from lib.concepts.bottleneck import accuracy, explain, intervene, logits, model_of
 from lib.concepts.posthoc import effective, head_path, pcbm, projection
-from lib.types import Rows
+from lib.types import Rows, Words
 from tests.samples import normal, planted
 
 X, Y, TRUTH, ATOMS = planted(500, seed=0)
@@ -141,6 +143,26 @@ def test_impurity_is_split_into_what_leaks_and_what_is_missed():
     assert noise.weakness == pytest.approx(0.5, abs=0.04) and leaky.weakness < 0.01
     assert weak.weakness == pytest.approx(1 - torch.special.ndtr(torch.tensor(1 / 2**0.5)).item(), abs=0.02)
     assert (clean.ideal.diagonal() == 1).all()
+
+
+def test_readers_are_logistic_regressions():
+    u, target = normal(200, 2, seed=0), drawn(200, 3, rate=0.4, seed=1)
+    target[:, 0] = (u[:, 0] > 0).long()  # separable: only the penalty keeps the weights finite
+    x = leakage.powers(u)
+    found = leakage.readers(x, target.double().T)
+    for i in range(2):
+        for j in range(3):
+            peer = LogisticRegression(C=1.0, max_iter=5000, tol=1e-10).fit(x[i, :, 1:].numpy(), target[:, j].numpy())
+            want = torch.tensor([*peer.intercept_, *peer.coef_[0]])
+            torch.testing.assert_close(found[i, j], want, atol=1e-3, rtol=1e-3)
+
+
+def test_areas_under_curves_are_those_of_another_library_with_ties():
+    told, truth = normal(2, 90, 3, seed=0).mul(2).round(), drawn(90, 3, rate=0.4, seed=1)
+    for i in range(2):
+        for j in range(3):
+            want = roc_auc_score(truth[:, j].numpy(), told[i, :, j].numpy())
+            assert leakage.area(told, truth)[i, j].item() == pytest.approx(want)
 
 
 def test_concepts_that_never_vary_are_left_out():

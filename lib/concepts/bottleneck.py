@@ -10,15 +10,9 @@ import torch
 from torch import Tensor
 
 from lib import checks
+from lib.types import Words
 
 Score = Callable[[Tensor], Tensor]
-
-
-class Words(NamedTuple):
-    """Names and what each is to an encoder; anything with these two fields serves."""
-
-    names: Sequence[str]
-    vectors: Tensor  # (m, d)
 
 
 class ConceptModel(NamedTuple):

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 
 from lib import checks
-from lib.concepts.bottleneck import ConceptModel, Score, Words, cosines, words
+from lib.concepts.bottleneck import ConceptModel, Score, cosines, words
 from lib.concepts.posthoc import best, head_path
-from lib.types import Rows
+from lib.types import Rows, Words
 
 
 class Dictionary(NamedTuple):

@@ -13,8 +13,8 @@ from torch import Tensor
 
 from lib import checks
 from lib.concepts.baselines import classes_of
-from lib.concepts.bottleneck import ConceptModel, Words, accuracy, cosines, model_of, words
-from lib.types import Rows
+from lib.concepts.bottleneck import ConceptModel, accuracy, cosines, model_of, words
+from lib.types import Rows, Words
 
 SCALE = 100.0
 

@@ -1,12 +1,10 @@
 """How much scores say that they should not: impurity split into leakage and weakness, and what a head draws from softness."""
 
-import warnings
 from typing import NamedTuple
 
 import torch
-from sklearn.exceptions import ConvergenceWarning
+from scipy.stats import rankdata
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import roc_auc_score
 from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 
@@ -46,22 +44,54 @@ def oracle_impurity(u_train: Tensor, truth_train: Tensor, u_test: Tensor, truth_
 
 def readable(u: Tensor, a: Tensor, u_test: Tensor, a_test: Tensor) -> Tensor:
     """Return the AUC (L, L) of each concept of a_test (columns) told from each score of u_test (rows)."""
-    made = torch.empty(u.shape[1], a.shape[1], dtype=torch.float64)
-    for i in range(u.shape[1]):
-        scale = StandardScaler().fit(powers(u[:, i]))
-        features, later = scale.transform(powers(u[:, i])), scale.transform(powers(u_test[:, i]))
-        for j in range(a.shape[1]):
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", ConvergenceWarning)  # scores that separate have no finite optimum
-                reader = LogisticRegression(max_iter=200).fit(features, a[:, j].numpy())
-            made[i, j] = roc_auc_score(a_test[:, j].numpy(), reader.decision_function(later))
-    return made
+    centre, size = u.mean(0), u.std(0, correction=0).clamp_min(1e-12)
+    learn, judge = (powers((part - centre) / size) for part in (u, u_test))  # (L, n, 4)
+    told = judge @ readers(learn, a.double().T.contiguous()).mT  # (L, n, L)
+    return area(told, a_test)
+
+
+def area(told: Tensor, truth: Tensor) -> Tensor:
+    """Return areas under the ROC curve, ties half: scores (L, n, A) of concepts (n, A) -> (L, A)."""
+    ranks = torch.from_numpy(rankdata(told.numpy(), axis=1))
+    there = truth.double()
+    yes, no = there.sum(0), (1 - there).sum(0)
+    return ((ranks * there).sum(1) - yes * (yes + 1) / 2) / (yes * no)
 
 
 def powers(u: Tensor) -> Tensor:
-    """Return u, u^2 and u^3 of a standardised score, (n, 3) as an array."""
-    u = (u - u.mean()) / u.std(correction=0).clamp_min(1e-12)
-    return torch.stack([u, u**2, u**3], 1).numpy()
+    """Return 1, u, u^2 and u^3 of scores (n, L), (L, n, 4)."""
+    return torch.stack([torch.ones_like(u), u, u**2, u**3], -1).transpose(0, 1)
+
+
+def readers(x: Tensor, target: Tensor, *, steps: int = 30) -> Tensor:
+    """Return logistic regressions of every target (A, n) on every set of features (L, n, f), the first 1; (L, A, f).
+
+    The sum of losses plus |w|^2 / 2, without the first weight, by Newton steps that are halved where a loss would rise.
+    """
+    ridge = torch.ones(x.shape[2], dtype=x.dtype)
+    ridge[0] = 1e-9
+    squares = (x[..., :, None] * x[..., None, :]).flatten(2)  # (L, n, f f)
+    w = x.new_zeros(len(x), len(target), x.shape[2])
+
+    def cost(w: Tensor) -> Tensor:
+        z = w @ x.mT
+        return (torch.nn.functional.softplus(z) - target * z).sum(2) + (ridge * w.square()).sum(2) / 2
+
+    before = cost(w)
+    for _ in range(steps):
+        p = (w @ x.mT).sigmoid()
+        bend = ((p * (1 - p)) @ squares).unflatten(2, (x.shape[2], -1)) + torch.diag(ridge)
+        step = torch.linalg.solve(bend, ((p - target) @ x + ridge * w)[..., None])[..., 0]
+        for _ in range(10):
+            after = cost(w - step)
+            if not (after > before).any():
+                break
+            step = torch.where((after > before)[..., None], step / 2, step)
+        good = (after <= before)[..., None]
+        w, before = torch.where(good, w - step, w), torch.where(good[..., 0], after, before)
+        if not good.any() or step.abs().max() < 1e-8:
+            break
+    return w
 
 
 def soft_over_hard(

@@ -9,9 +9,9 @@ from torch import Tensor
 
 from lib import checks
 from lib.concepts.baselines import classes_of
-from lib.concepts.bottleneck import ConceptModel, Score, Words, accuracy, logits, model_of, standardised, unit, words
+from lib.concepts.bottleneck import ConceptModel, Score, accuracy, logits, model_of, standardised, unit, words
 from lib.concepts.elastic import Path, elastic_path, penalties
-from lib.types import Rows
+from lib.types import Rows, Words
 
 STRENGTHS = (0.001, 0.01, 0.1, 1.0, 10.0)
 LEAST = 1e-5  # a weight of smaller modulus counts as none
