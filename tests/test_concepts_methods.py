@@ -295,7 +295,7 @@ def test_dead_units_start_anew_at_rows_and_forget_their_moments():
     assert (cosines(weights[2][0, dead[0]].detach(), unit) > 1 - 1e-9).any(1).all()
     want = 0.2 * before[0][0, ~dead[0]].norm(dim=1).mean()
     torch.testing.assert_close(weights[0][0, dead[0]].norm(dim=1).detach(), want.expand(2))
-    assert torch.equal(weights[2][0, ~dead[0]], before[2][0, ~dead[0]])
+    assert torch.equal(weights[2][0, ~dead[0]], before[2][0, ~dead[0]]) and (weights[1][0, dead[0]] == 0).all()
     assert (adam.state[weights[2]]["exp_avg"][0, dead[0]] == 0).all() and adam.state[weights[2]]["exp_avg"].abs().max() > 0
     with pytest.raises(ValueError, match="all 6 units of member 0 are dead"):
         discover.resample(weights, adam, torch.ones(1, 6, dtype=torch.bool), a, draws)

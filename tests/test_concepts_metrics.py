@@ -145,6 +145,15 @@ def test_impurity_is_split_into_what_leaks_and_what_is_missed():
     assert (clean.ideal.diagonal() == 1).all()
 
 
+def test_a_weak_score_of_tied_concepts_does_not_leak():
+    one = drawn(3000, rate=0.5, seed=0)
+    truth = torch.stack([one, torch.where(drawn(3000, rate=0.1, seed=1).bool(), 1 - one, one)], 1)
+    found = leakage.oracle_impurity(*[t[part] for part in (slice(1500), slice(1500, None)) for t in
+                                      (truth.double() + 2 * normal(3000, 2, seed=2), truth)])  # fmt: skip
+    other = ~torch.eye(2, dtype=torch.bool)
+    assert found.leakage == 0 and (found.ideal - found.found)[other].min() > 0.2
+
+
 def test_readers_are_logistic_regressions():
     u, target = normal(200, 2, seed=0), drawn(200, 3, rate=0.4, seed=1)
     target[:, 0] = (u[:, 0] > 0).long()  # separable: only the penalty keeps the weights finite

@@ -70,7 +70,7 @@ def greedy_row() -> dict:
 
 def rows() -> list[dict]:
     """Compare paths of three shapes and the choice of sentences."""
-    shapes = [(2000, 60, 10, 1e-4), (3000, 30, 12, 1e-4), (1000, 128, 20, 1e-3)]
+    shapes = [(2000, 60, 10, 1e-4), (3000, 30, 12, 1e-4), (1000, 128, 20, 1e-4)]
     return [path_row(*shape, tolerance=t) for *shape, t in shapes] + [greedy_row()]
 
 
