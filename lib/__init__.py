@@ -11,8 +11,8 @@ level 2   data, estimators                 data with their truth; information an
 level 3   bottlenecks, trial               one objective a file: terms(model, x, y, noise) -> Terms; estimators on known tasks
           curves, stochastic               estimates after lossy compression: of known images, of a network with noise
           koopman                          dynamics made linear in well-chosen coordinates; measures of forecasts
+          concepts                         what a network knows in words: a CLIP of any size, banks, and heads on named concepts
           forecast                         forecasting with missing values: masks, windows, forecasters, their loop
-          concepts                         what a network knows in words: a CLIP of any size, banks of concepts
           generalisation                   measures of networks against their generalisation gap
 level 4   train, plane, attacks            the one loop; the information plane; inputs changed to mislead
           classifiers                      a grid of small stochastic classifiers, trained and measured

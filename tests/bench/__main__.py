@@ -10,10 +10,10 @@ from pathlib import Path
 
 from lib import checks
 from lib.runs import write_json
-from tests.bench import dynamics, koopman, koopman_deep, large, layers, neighbours, pairwise, scenes, training
+from tests.bench import concepts, dynamics, koopman, koopman_deep, large, layers, neighbours, pairwise, scenes, training
 
 GROUPS = {"pairwise": pairwise, "layers": layers, "neighbours": neighbours, "training": training, "large": large}
-GROUPS |= {"dynamics": dynamics, "koopman": koopman, "koopman_deep": koopman_deep, "scenes": scenes}
+GROUPS |= {"concepts": concepts, "dynamics": dynamics, "koopman": koopman, "koopman_deep": koopman_deep, "scenes": scenes}
 PACKAGES = (
     "torch",
     "numpy",
