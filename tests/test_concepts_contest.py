@@ -7,7 +7,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from lib.contests import concepts
+from lib.contests import concept_methods, concepts
 from lib.data.embeddings import planted_embeddings, read_embeddings, write_embeddings
 from lib.types import Words
 
@@ -77,7 +77,7 @@ def test_every_method_is_in_the_table_and_random_concepts_are_told_from_words():
 
 def test_levels_are_of_all_banks_and_shots_of_the_rows_they_say():
     found = pd.DataFrame(concepts.levels(DATA, 0))
-    assert set(found.concepts) == set(concepts.BANKS) and len(found) == 4 * 6
+    assert set(found.concepts) == set(concepts.BANKS) and len(found) == 4 * len(concepts.RUNGS)
     part = concepts.few(DATA.train, 3, 1)
     assert part.y.bincount().tolist() == [3] * 6 and not torch.equal(part.x, concepts.few(DATA.train, 3, 2).x)
     assert (DATA.train.x[:, None] == part.x).all(2).any(0).all()
@@ -85,7 +85,7 @@ def test_levels_are_of_all_banks_and_shots_of_the_rows_they_say():
 
 
 def test_a_choice_takes_the_concepts_of_a_class():
-    owners = concepts.chosen(DATA, k=1, alpha=1.0, beta=0.0)
+    owners = concept_methods.chosen(DATA, k=1, alpha=1.0, beta=0.0)
     assert owners == {k: [k] for k in range(6)}
 
 
@@ -94,5 +94,5 @@ def test_tables_of_seeds_come_together(monkeypatch):
     monkeypatch.setattr(concepts, "FEW", {"CMS": concepts.METHODS["CMS"]})
     made = concepts.measure([0, 1], lambda seed: planted_embeddings(300, seed=seed), workers=1)
     assert made["methods"].groupby("seed").size().tolist() == [2, 2]
-    assert set(made["shots"].shots) == {0, 1, 2, 4, 8, 16} and set(made["levels"].level) == {5, 10, 15, 20, 25, 30}
+    assert set(made["shots"].shots) == {0, 1, 4, 16} and set(made["levels"].level) == {1, 2, 3, 5}
     assert isinstance(DATA.concepts, Words)

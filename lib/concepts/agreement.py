@@ -126,13 +126,13 @@ def concept_location(
     missed = checks.known(absent, {"skip": False, "miss": True}, "way with absent concepts")
     top = ranked(importance, most)
     rows = torch.arange(len(top))[:, None]
-    mask = region(maps, twelfths / 12)
+    mask = region(maps[rows, top], twelfths / 12)  # (n, most, H, W)
     place = where[rows, top]
     there = (place >= 0).all(-1)
     if not there.any():
         raise ValueError("no leading concept is in its image; location has no meaning here")
     row, column = place.clamp_min(0).unbind(-1)
-    hit = mask[rows, top, row, column] & there
+    hit = mask[rows, torch.arange(most), row, column] & there
     chance = mask.double().mean().item()
     if missed:
         return Chanced(hit.double().mean().item(), chance * there.double().mean().item(), there.numel())

@@ -18,6 +18,14 @@ from lib.types import Rows, Words
 TEXTS = ("concepts", "classes", "vocabulary")
 
 
+class Places(NamedTuple):
+    """Where things are in the test images, and what an encoder says of each part of them."""
+
+    tokens: Tensor  # (n, h, w, d): the mean over places is the embedding before it is made unit
+    where: Tensor  # (n, L, 2) row and column of a concept that is at one point, -1 for others
+    size: tuple[int, int]  # of the images, pixels
+
+
 class Embedded(NamedTuple):
     """One data set, seen through one encoder."""
 
@@ -29,6 +37,7 @@ class Embedded(NamedTuple):
     concepts: Words  # L, in the order of the columns of the truth
     classes: Words  # K prompts
     vocabulary: Words  # words that need not have to do with the task
+    places: Places | None = None
 
 
 def write_embeddings(folder: Path, parts: dict[str, dict[str, Tensor]], texts: dict[str, Words]) -> None:
