@@ -71,7 +71,8 @@ def searched(centre: bool) -> Method:
 def dictionary(data: Embedded, seed: int) -> tuple[Dictionary, Words]:
     """Discover twice as many units as coordinates without labels; return them with all words that may name them."""
     both = Words([*data.concepts.names, *data.vocabulary.names], torch.cat([data.concepts.vectors, data.vocabulary.vectors]))
-    return learn(data.train.x, units=2 * data.train.x.shape[1], prices=[0.3], seeds=[seed], steps=600), both
+    steps = 3 * len(data.train.x) // 4  # of 256 rows: 192 passes
+    return learn(data.train.x, units=2 * data.train.x.shape[1], prices=[0.3], seeds=[seed], steps=steps), both
 
 
 def found_and_named(data: Embedded, seed: int) -> ConceptModel:

@@ -21,7 +21,7 @@ WHERE = ("location_1", "location_3")
 TOLD = (*IMPURE, *LED, *WHERE)
 SHOTS = (1, 4, 16)
 RUNGS = (1, 2, 3, 5)  # effective concepts
-READ = 200  # images that impurity is learnt from
+READ = 4  # impurity is learnt from one training image in so many
 
 
 def measure(seeds: list[int], source: Source, *, few_shots: bool = True, workers: int | None = None) -> dict[str, pd.DataFrame]:
@@ -64,7 +64,8 @@ def told(model: ConceptModel, data: Embedded) -> dict[str, float]:
 
 def impure(model: ConceptModel, data: Embedded) -> dict[str, float]:
     """Return the oracle impurity and its two parts, read on the first training images."""
-    own, truth = data.train.x[:READ], data.train_truth[:READ]
+    some = len(data.train.x) // READ
+    own, truth = data.train.x[:some], data.train_truth[:some]
     found = leakage.oracle_impurity(model.score(own), truth, model.score(data.test.x), data.test_truth)
     return dict(zip(IMPURE, (found.score, found.leakage, found.weakness), strict=True))
 
