@@ -5,7 +5,7 @@ from functools import partial
 import pytest
 import torch
 
-from lib.concepts import clip, posthoc, small
+from lib.concepts import agreement, clip, posthoc, small
 from lib.concepts.bottleneck import accuracy, standardised
 from lib.contests import concept_edits, concept_methods, concept_views, concepts
 from lib.contests import scene_embeddings as task
@@ -149,3 +149,16 @@ def test_examples_show_reasons_that_add_up_and_corrections_in_order(source):
     assert len(first) == 4 and {row["concept"] for row in found.corrections if row["step"]} <= set(task.CONCEPTS)
     names, fires = concept_views.gallery(data, 4, rho=0.95, **SIZES)
     assert len(names) == len(fires) and fires.shape[1:] == (6, 3, 32, 32)
+
+
+def test_location_looks_at_each_leading_concept_s_own_map():
+    draw = torch.Generator().manual_seed(0)
+    maps, importance = (torch.rand(shape, generator=draw) for shape in ((30, 6, 8, 8), (30, 6)))
+    where = torch.randint(8, (30, 6, 2), generator=draw)
+    hits = []
+    for one, weights, points in zip(maps, importance, where, strict=True):
+        for j in weights.argsort(descending=True)[:3].tolist():
+            row, column = points[j].tolist()
+            hits.append(int((one[j] > one[j, row, column]).sum()) < int(64 * 3 / 12))
+    found = agreement.concept_location(maps, importance, where, most=3, twelfths=3)
+    assert found.value == sum(hits) / len(hits) and found.rows == 90
