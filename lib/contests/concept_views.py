@@ -27,7 +27,7 @@ class Example(NamedTuple):
 
 
 def examples(data: Embedded, seed: int, *, most: int = 4, **scene: float) -> Example:
-    """Return the first `most` test pictures, those first that a sparse head on words gets wrong; scene: rho, n, valid, test of the data."""
+    """Return the first `most` test pictures, wrong ones of a sparse head on words first; scene: rho, n, valid, test."""
     images = drawn(seed, **scene)[2].images
     model = METHODS["PCBM words"](data, seed)
     own = (predict(model, data.test.x) == data.test.y).int().argsort(stable=True)[:most]
