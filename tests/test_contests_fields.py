@@ -47,10 +47,7 @@ def test_no_trajectory_that_is_tested_trains_and_only_training_is_standardised()
 def test_forecasts_start_where_delays_can_and_reach_as_far_as_frames():
     past, truth = flows.started(torch.arange(70.0)[None, :, None])
     assert past[:, :, 0].tolist() == [[0, 1, 2, 3, 4], [8, 9, 10, 11, 12]]
-    assert truth[:, [0, -1], 0].tolist() == [
-        [4, 54],
-        [12, 62],
-    ]
+    assert truth[:, [0, -1], 0].tolist() == [[4, 54], [12, 62]]
     assert flows.started(torch.zeros(2, 12, 3))[1].shape == (2, 8, 3)
 
 
@@ -224,12 +221,13 @@ def springs(balls, steps=30):
     return Trajectories(torch.stack(out, 1), 0.1, {"gravity": torch.zeros(6).double()}, pushes)
 
 
-def test_linear_springs_are_learnt_from_short_ropes_and_exact_on_long_ones():
-    # Gravity is nil and a ball's inner degree differs at its ends, which the kinds of edges do not tell: three inner kinds do.
-    short, far = [springs(n) for n in (6, 7, 8)], springs(8, steps=40)
+@pytest.mark.parametrize(("balls", "share"), [(8, 0.5), (9, 0.5), (14, 0.75)])
+def test_edges_help_linear_springs_at_lengths_that_were_learnt_and_longer_ones(balls, share):
+    # Not exact: a ball next to an end has fewer neighbours two links away, which the kinds of edges do not tell.
+    short, far = [springs(n) for n in (6, 7, 8)], springs(balls, steps=40)
     fits = {name: ropes.fitted(short, method, 1e-12) for name, method in ropes.METHODS.items() if name != "graph"}
     errors = {name: ropes.judged(ropes.led(fit, far, mode="linear")[..., :2], far.x[..., :2]) for name, fit in fits.items()}
-    assert errors["graph_of_states"]["nrmse_10"] < errors["objects"]["nrmse_10"] / 2
+    assert errors["graph_of_states"]["nrmse_10"] < share * errors["objects"]["nrmse_10"]
 
 
 def test_observables_of_a_ball_are_those_of_its_springs():

@@ -8,7 +8,7 @@ import torch
 
 from lib.koopman import LINEAR, dmd, dmdc, edmd, edmdc, hankel_dmd, kernel_edmd
 from lib.koopman import dictionaries as d
-from lib.koopman.linear import rollout
+from lib.koopman.linear import eigen, rollout
 from lib.koopman.metrics import hausdorff, nrmse
 from lib.koopman.pairs import box_of, delays, from_times, pairs, windows
 from lib.koopman.residual import residuals_of_moments, residuals_on, trusted
@@ -386,3 +386,14 @@ def test_every_method_of_dmd_repeats_its_bits():
     for method in ("exact", "tls", "fb"):
         first = dmd(data, method=method).operator
         assert all(torch.equal(dmd(data, method=method).operator, first) for _ in range(20)), method
+
+
+def test_a_diagonal_operator_and_the_same_one_a_little_off_have_the_same_eigenpairs():
+    values = torch.polar(torch.tensor([0.3, 1.0, 0.7]), torch.tensor([1.0, 2.0, 0.5])).to(torch.complex128)
+    off = torch.diag(values)
+    off[0, 1] = 1e-9
+    (found, vectors), (nearly, close) = eigen(torch.diag(values)), eigen(off)
+    assert torch.equal(found, values[[1, 2, 0]]) and torch.equal(vectors, torch.eye(3, dtype=values.dtype)[:, [1, 2, 0]])
+    torch.testing.assert_close(nearly, found)
+    torch.testing.assert_close(close.abs(), vectors.abs(), atol=1e-8, rtol=0)
+    assert eigen(torch.diag(torch.tensor([0.5, -2.0]).double()))[0].tolist() == [-2, 0.5]
