@@ -8,7 +8,7 @@ export PATH := $(ENV)/bin:$(PATH)
 export VIRTUAL_ENV := $(ENV)
 unexport PYTHONPATH PYTHONHOME PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup repro test lint unit pipeline nbval lab notebooks claims report record bench lock clean
+.PHONY: help setup repro test lint unit pipeline nbval lab notebooks claims report record sweep replay crate bench lock clean
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## */  make \1\t/' | expand -t 20
 
@@ -51,6 +51,15 @@ report: $(READY)  ## build the report again from finished studies
 
 record: $(READY)  ## run one study on its public data set and keep the evidence (STUDY=...)
 	@$(PY) -m pipelines.record $(STUDY)
+
+sweep: $(READY)  ## run a notebook at many points (NAME=..., CLUSTER=local|ADDRESS|FILE.yaml, POINT=N for one again)
+	@$(PY) -m pipelines.sweep pipelines/sweeps/$(NAME).yaml $(if $(CLUSTER),--cluster $(CLUSTER)) $(if $(POINT),--point $(POINT))
+
+replay: $(READY)  ## run this commit again in a clone, and say what came out the same (SCALE=...)
+	@$(PY) -m pipelines.replay --scale $(SCALE)
+
+crate: $(READY)  ## export the last run as an RO-Crate to build/crate, and validate it
+	@$(PY) -m pipelines.crate
 
 bench: $(READY)  ## time the hot paths against their peers, one thread
 	@OMP_NUM_THREADS=1 $(PY) -m tests.bench

@@ -1,4 +1,4 @@
-"""Widgets: the only module that knows ipywidgets. What they show is drawn by lib.explore and koopman_views."""
+"""Widgets that explore. What they show is drawn by lib.explore and koopman_views; lib.launch has those that run things."""
 
 import math
 from collections.abc import Callable

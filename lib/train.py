@@ -8,13 +8,14 @@ same, up to rounding, whether it trains alone or in company.
 import math
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torch import Tensor
 
+from lib import spread
 from lib.bottlenecks.misses import miss
 from lib.checkpoint import Progress
 from lib.nets import Bottleneck, clip_members
@@ -25,7 +26,6 @@ from lib.types import Rows, Split, Terms
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
-Objective = Callable[[Bottleneck, Tensor, Tensor, Tensor], Terms]
 SAVE_EVERY = 20.0  # seconds between checkpoints
 
 
@@ -58,7 +58,7 @@ def one_device(accelerator: str) -> "Fabric":
 def fit(
     fabric: "Fabric",
     model: Bottleneck,
-    terms: Objective,
+    terms: spread.Objective,
     split: Split,
     plan: Plan,
     members: Members,
@@ -68,14 +68,15 @@ def fit(
     """Minimise fit + beta * price of every member by Adam and leave the selected weights in the model.
 
     split: parts with a leading seed axis (S, n, d); model: R = S * B members. With a checkpoint path, a run that was stopped
-    goes on from it to the same weights, bit for bit on one machine; the file is removed at the end.
+    goes on from it to the same weights, bit for bit on one machine; the file is removed at the end. Of several processes
+    (lib/spread.py) each takes its share of every batch, where terms are means over rows.
     Errors: ValueError for settings that cannot be; FloatingPointError, naming the member, for a loss that is not finite.
     """
     check(plan, split, members)
+    processes, shared = fabric.world_size, {"label": members.method, "betas": len(members.betas), "batch": plan.batch}
+    spread.check(model, terms, split.train, processes=processes, **shared)
     optimizer = torch.optim.Adam(model.parameters(), lr=plan.lr, fused=True)
-    wrapped, optimizer = fabric.setup(model, optimizer)
-    for name in ("mean", "encode", "decode"):
-        wrapped.mark_forward_method(name)
+    wrapped, optimizer = fabric.setup(spread.Step(model, terms), optimizer)
     generators = [torch.Generator().manual_seed(seed) for seed in members.seeds]
     progress = Progress(model, optimizer, generators, len(members.seeds) * len(members.betas))
     fingerprint = progress.fingerprint((members, plan, getattr(terms, "keywords", {})), split.train)
@@ -86,20 +87,21 @@ def fit(
     for epoch in bar(range(progress.epoch + 1, plan.epochs + 1), members.method):
         sums, steps = torch.zeros(2, len(betas), device=fabric.device), split.train.x.shape[1] // plan.batch
         for x, y, noise in batches(split.train, generators, plan.batch, model.code_size, len(members.betas)):
-            step = terms(wrapped, x, y, noise)
+            miss_, price = wrapped(*spread.share((x, y, noise), fabric.global_rank, processes))
             optimizer.zero_grad()
-            fabric.backward((step.fit + betas * step.price).sum())
+            fabric.backward((miss_ + betas * price).sum())
             clip_members(model, plan.clip)
             optimizer.step()
-            sums += torch.stack([step.fit.detach(), step.price.detach()])
+            sums += torch.stack([miss_.detach(), price.detach()])
         progress.epoch = epoch
         if epoch in recorded:
+            sums = fabric.all_reduce(sums, reduce_op="mean") if processes > 1 else sums
             record(progress, members, plan, (sums / steps).cpu(), score(model, terms, split.valid, members).cpu())
-        if checkpoint and time.monotonic() - saved > SAVE_EVERY:
+        if checkpoint and fabric.is_global_zero and time.monotonic() - saved > SAVE_EVERY:
             progress.save(checkpoint, fingerprint)
             saved = time.monotonic()
     model.load_state_dict(progress.best)
-    if checkpoint:
+    if checkpoint and fabric.is_global_zero:
         checkpoint.unlink(missing_ok=True)
     return Fitted(progress.history, progress.best_epoch, recorded, progress.film())
 
@@ -142,13 +144,13 @@ def repeated(model: Bottleneck, part: Rows, members: Members) -> tuple[Tensor, T
 
 
 @torch.no_grad()
-def predict(model: Bottleneck, terms: Objective, part: Rows, members: Members) -> Terms:
+def predict(model: Bottleneck, terms: spread.Objective, part: Rows, members: Members) -> Terms:
     """Return the terms on a whole part; `watch` holds code and prediction of every member."""
     return terms(model, *repeated(model, part, members))
 
 
 @torch.no_grad()
-def score(model: Bottleneck, terms: Objective, part: Rows, members: Members, *, block: int = 64) -> Tensor:
+def score(model: Bottleneck, terms: spread.Objective, part: Rows, members: Members, *, block: int = 64) -> Tensor:
     """Return the miss of the prediction (R,), mean squared error or cross-entropy, whatever the objective's own fit is.
 
     Rows go in small blocks, since an objective compares all pairs of the rows it is given, and predictions need none.

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -19,6 +19,9 @@ from lib.plan import planned
 from lib.processes import each
 from lib.train import Members, fit, one_device, score
 from lib.types import Split, Terms
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 
 class Trained(NamedTuple):
@@ -64,8 +67,12 @@ def fit_one(data: Path, facts: dict, accelerator: str, checkpoints: str, label: 
     """Train one method of a run and score what it selected."""
     fabric, split = one_device(accelerator), prepared.read(data, facts["seeds"]).split
     split = Split(*(type(part)(*fabric.to_device(tuple(part))) for part in split))
+    return fit_one_on(fabric, split, facts, label, Path(checkpoints.format(label=label)))
+
+
+def fit_one_on(fabric: "Fabric", split: Split, facts: dict, label: str, path: Path | None) -> Outcome:
+    """Train one method of a run on a split that lies on the fabric's device, with a checkpoint file or without."""
     method = untrained(facts, label)
-    path = Path(checkpoints.format(label=label))
     done = fit(fabric, method.model, method.terms, split, planned(facts["plan"]), method.members, checkpoint=path)
     history, found = pd.DataFrame(done.history).assign(method=label), scores(method, split, done.best_epoch)
     return Outcome(history, found, done.epochs, arrays(method.model.state_dict()), arrays(done.snapshots))

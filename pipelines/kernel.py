@@ -3,9 +3,14 @@
 python -m pipelines.kernel NOTEBOOK   executes it in place, in the current folder, with its own parameters
 """
 
+import atexit
 import logging
 import os
+import shutil
 import sys
+import tempfile
+import uuid
+from functools import cache
 from pathlib import Path
 
 from pipelines import warm_client
@@ -17,6 +22,14 @@ import nbformat  # noqa: E402
 import papermill  # noqa: E402
 from jupyter_client.kernelspec import KernelSpecManager  # noqa: E402
 from jupyter_client.manager import AsyncKernelManager  # noqa: E402
+
+
+@cache
+def sockets() -> str:
+    """Return a folder, gone with this process, whose path is short enough for sockets."""
+    folder = tempfile.mkdtemp(prefix="hourglass-", dir="/tmp")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
 
 
 class NativeSpecs(KernelSpecManager):
@@ -31,12 +44,16 @@ class NativeKernel(AsyncKernelManager):
     def _transport_default(self) -> str:
         return "ipc"
 
+    def _ip_default(self) -> str:
+        """Return where its sockets lie; left alone, kernels started in one folder at one time take each other's."""
+        return f"{sockets()}/{uuid.uuid4().hex[:8]}"
+
     def _kernel_spec_manager_default(self) -> NativeSpecs:
         return NativeSpecs(parent=self)
 
     def format_kernel_cmd(self, extra_arguments: list[str] | None = None) -> list[str]:
-        """Return the command that starts the kernel, by a server of kernels where one is named."""
-        return warm_client.command(super().format_kernel_cmd(extra_arguments))
+        """Return the command that starts the kernel, by a server of kernels where one is named; no history of inputs."""
+        return warm_client.command([*super().format_kernel_cmd(extra_arguments), "--HistoryManager.enabled=False"])
 
     async def _async_interrupt_kernel(self) -> None:
         """Interrupt, but not on the way to a shutdown, where an idle kernel would report an error."""
@@ -44,12 +61,12 @@ class NativeKernel(AsyncKernelManager):
             await super()._async_interrupt_kernel()
 
 
-def execute(notebook: nbformat.NotebookNode, values: dict, path: Path) -> nbformat.NotebookNode:
-    """Run a notebook with parameter values in the current folder, saving it at `path` as it goes.
+def execute(notebook: nbformat.NotebookNode, values: dict, path: Path, *, shown: bool = True) -> nbformat.NotebookNode:
+    """Run a notebook with parameter values in the current folder, saving it at `path` as it goes, with bars if shown.
 
     Errors: papermill.PapermillExecutionError; the notebook at `path` then ends with the traceback.
     """
-    shown = sys.stderr.isatty()
+    shown = shown and sys.stderr.isatty()
     os.environ["HOURGLASS_PROGRESS"] = "tty" if shown else ""
     logging.getLogger("papermill").setLevel(logging.ERROR)
     return papermill.execute_notebook(

@@ -31,13 +31,14 @@ from pipelines.stage_environment import set_environment
 
 # Not what imports pooch or tqdm.auto: they choose at import between a notebook's progress bar and a terminal's.
 LIBRARIES = (
-    *("ipykernel.kernelapp", "numpy", "torch", "lightning_fabric", "safetensors.torch", "ruamel.yaml", "requests"),
+    *("ipykernel.kernelapp", "ipykernel.debugger", "numpy", "torch", "lightning_fabric", "safetensors.torch"),
+    *("ruamel.yaml", "requests"),
     *("pandas", "scipy.stats", "scipy.signal", "sklearn.datasets", "sklearn.impute", "sklearn.neighbors"),
     *("matplotlib.pyplot", "matplotlib.backends.backend_agg", "seaborn"),
 )
 # Variables that no library reads at import; a shell that runs a command drops or sets the later ones.
 OWN = ("HOURGLASS_", "JPY_", "DVC_", "PYTEST_", "PWD=", "OLDPWD=", "SHLVL=", "_=")
-OWN += ("PS1=", "PS2=", "LINES=", "COLUMNS=", "BASH_")
+OWN += ("PS1=", "PS2=", "LINES=", "COLUMNS=", "BASH_", "DASK_", "__DASK_", "SLURM_", "PBS_")
 
 
 @contextmanager
@@ -67,6 +68,7 @@ def preload() -> dict[str, str]:
     briefly = {
         "JE_ARROW_MALLOC_CONF": "background_thread:false",  # pyarrow's spare allocator would start a thread
         "PYTORCH_NVML_BASED_CUDA_CHECK": "0",  # lightning_fabric's choice, made for whoever imports it, slows optimisers down
+        "PYDEVD_DISABLE_FILE_VALIDATION": "1",  # the debugger, which kernels import and pipelines do not use, warns of itself
         "JPY_PARENT_PID": "1",  # to ipykernel a parent that need not be watched: a kernel's client is, by the server
     }
     os.environ.update(briefly)

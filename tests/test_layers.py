@@ -15,11 +15,11 @@ LEVELS = [
     {"types", "checks", "kernels_triton", "progress", "checkpoint", "processes"},
     {"kernels", "nets", "convolutions", "plan", "swag", "correlation", "episodes"},
     {"data", "estimators"},
-    {"bottlenecks", "forecast", "koopman", "trial", "generalisation", "curves", "stochastic"},
+    {"bottlenecks", "forecast", "koopman", "trial", "generalisation", "curves", "stochastic", "spread"},
     {"train", "plane", "attacks", "classifiers", "spectra", "contests"},
-    {"rollouts", "logistic"},
+    {"rollouts", "logistic", "fields"},
     {"claims", "plot", "runs", "trained", "explore", "notebook", "activations", "inference"}
-    | {"tradeoff", "gaps", "protocol", "koopman_views"},
+    | {"tradeoff", "gaps", "protocol", "koopman_views", "sweeps", "board", "launch"},
 ]
 LEVEL = {name: level for level, names in enumerate(LEVELS) for name in names}
 MODULES = sorted(p for p in (ROOT / "lib").rglob("*.py") if p != ROOT / "lib/__init__.py")
@@ -116,9 +116,10 @@ def test_a_stage_depends_on_all_that_its_notebook_imports(name):
 
 def test_every_notebook_is_a_stage_or_says_that_it_is_for_reading():
     used = {book for stage in STAGES.values() for book in notebooks_of(stage)}
+    used |= {sweep["notebook"] for sweep in runs.parameters(ROOT)["sweeps"].values()}
     for notebook in NOTEBOOKS:
         name = str(notebook.relative_to(ROOT / "notebooks")).removesuffix(".ipynb")
-        assert name in used or name in {"start_here"}, f"{name} is in no stage of dvc.yaml"
+        assert name in used or name in {"start_here", "launch"}, f"{name} is in no stage of dvc.yaml"
 
 
 @pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda p: p.stem)
@@ -160,7 +161,9 @@ def test_names_in_params_lead_somewhere():
         for label, method in run["train"]["methods"].items():
             assert method.get("objective", label) in BOTTLENECKS
     for study in params["studies"].values():
-        assert study["family"] in {made["family"] for kind in ("runs", "trials") for made in params[kind].values()}
+        assert study["family"] in {made["family"] for kind in ("runs", "trials") for made in params[kind].values()} | {"sweeps"}
+    for name, sweep in params["sweeps"].items():
+        assert runs.read_yaml(ROOT / f"pipelines/sweeps/{name}.yaml")["notebook"] == sweep["notebook"]
     for trial in params["trials"].values():
         assert (ROOT / f"notebooks/trials/{trial['notebook']}.ipynb").exists()
 

@@ -10,11 +10,11 @@ from pathlib import Path
 
 from lib import checks
 from lib.runs import write_json
-from tests.bench import dynamics, koopman, koopman_deep, large, layers, neighbours, pairwise, training
+from tests.bench import dynamics, koopman, koopman_deep, large, layers, neighbours, pairwise, sweeps, training
 
 GROUPS = {"pairwise": pairwise, "layers": layers, "neighbours": neighbours, "training": training, "large": large}
-GROUPS |= {"dynamics": dynamics, "koopman": koopman, "koopman_deep": koopman_deep}
-PACKAGES = ("torch", "numpy", "scipy", "scikit-learn", "numba", "npeet_plus", "pykeops", "kooplearn", "pydmd")
+GROUPS |= {"dynamics": dynamics, "koopman": koopman, "koopman_deep": koopman_deep, "sweeps": sweeps}
+PACKAGES = ("torch", "numpy", "scipy", "scikit-learn", "numba", "npeet_plus", "pykeops", "kooplearn", "pydmd", "papermill")
 
 
 def ratio(row: dict) -> str:

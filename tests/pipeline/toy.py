@@ -52,6 +52,7 @@ class Toy:
 
     def __init__(self, root: Path):
         self.root = root
+        root.mkdir(exist_ok=True)
         self.environment = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "DVC_NO_ANALYTICS": "1"}
         for name in ("lib", "pipelines"):
             shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))

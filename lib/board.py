@@ -1,0 +1,113 @@
+"""What there is to run and how it stands: stages by dvc.yaml and dvc.lock, sweeps by their folders; and rows of any table."""
+
+import fcntl
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+
+from lib import runs
+
+NAMED = re.compile(r"reports/notebooks/(\S+)\.ipynb")
+OPERATORS = {
+    "<=": lambda a, b: a <= b,
+    ">=": lambda a, b: a >= b,
+    "!=": lambda a, b: a != b,
+    "=": lambda a, b: a == b,
+    "<": lambda a, b: a < b,
+    ">": lambda a, b: a > b,
+}
+
+
+def stages(root: Path) -> dict[str, str]:
+    """Return stage -> name of its executed notebook, for every stage that runs one, in the order of dvc.yaml."""
+    known, found = runs.parameters(root), {}
+    for name, stage in runs.read_yaml(root / "dvc.yaml")["stages"].items():
+        command = str(stage.get("do", stage)["cmd"])
+        if not (match := NAMED.search(command)):
+            continue
+        keys = runs.section(known, stage["foreach"].strip("${}")) if "foreach" in stage else [None]
+        for key in keys:
+            found[name if key is None else f"{name}@{key}"] = match[1] if key is None else match[1].replace("${key}", key)
+    return found
+
+
+def standing(root: Path, changed: dict) -> pd.DataFrame:
+    """Return stage, status, when it last ran and for how many seconds.
+
+    changed: what `dvc status --json` prints. Status is up to date, changed, not run, running, or failed, which is that of the
+    last attempt; a stage runs where a lock is held and its notebook lies in build/partial.
+    """
+    path, lock = root / "build/logs/stages.csv", root / "dvc.lock"
+    log = [line.split(",") for line in path.read_text().splitlines()] if path.exists() else []
+    last = {name: (when.replace("T", " "), float(seconds)) for name, when, seconds in log}
+    ran = runs.read_yaml(lock).get("stages", {}) if lock.exists() else {}
+    busy = locked(root / ".dvc/tmp/rwlock.lock") or locked(root / "build/repro.lock") or locked(root / ".dvc/tmp/lock")
+    rows = []
+    for stage, name in stages(root).items():
+        status = "changed" if stage in changed else "up to date"
+        status = "not run" if stage not in ran else status
+        status = "failed" if (root / f"reports/failed/{name}.ipynb").exists() else status
+        status = "running" if busy and (root / f"build/partial/{name}.ipynb").exists() else status
+        rows.append(
+            {"stage": stage, "status": status} | dict(zip(("when", "seconds"), last.get(name, ("", None)), strict=True))
+        )
+    return pd.DataFrame(rows)
+
+
+def locked(path: Path) -> bool:
+    """Return whether a process holds a lock file."""
+    if not path.exists():
+        return False
+    with path.open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
+def sweeps(root: Path) -> pd.DataFrame:
+    """Return sweep, status (running or not), points finished and failed, of every sweep that was begun."""
+    rows = []
+    for folder in sorted((root / "build/sweeps").glob("*")):
+        kept = [json.loads(path.read_text()) for path in (folder / "rows").glob("[!.]*.json")]
+        if not kept and (folder / "table.parquet").exists():  # a stage keeps its table alone
+            kept = pd.read_parquet(folder / "table.parquet").to_dict("records")
+        status = "running" if locked(folder / "lock") else "stands"
+        counts = {"finished": len(kept), "failed": sum(row["status"] == "failed" for row in kept)}
+        rows.append({"sweep": folder.name, "status": status} | counts)
+    return pd.DataFrame(rows, columns=["sweep", "status", "finished", "failed"])
+
+
+def picked(table: pd.DataFrame, *, where: str = "", by: str | None = None, falling: bool = False) -> pd.DataFrame:
+    """Return the rows that meet every condition, sorted by a column; equal ones stay as they were, missing values come last.
+
+    where: conditions with commas between them: COLUMN = VALUE, also with != < <= > >=, or a word that some cell must hold.
+    Errors: ValueError for an unknown column, or an order asked of a column of words against a number that is none.
+    """
+    rows = table
+    for condition in filter(None, (part.strip() for part in where.split(","))):
+        rows = rows[meets(condition, rows)]
+    if by is None:
+        return rows
+    return rows.sort_values(by, ascending=not falling, kind="stable", na_position="last")
+
+
+def meets(condition: str, rows: pd.DataFrame) -> pd.Series:
+    """Return which rows meet one condition."""
+    match = re.fullmatch(r"(.+?)\s*(<=|>=|!=|=|<|>)\s*(.*)", condition)
+    if not match:
+        return rows.astype(str).apply(lambda column: column.str.contains(condition, regex=False)).any(axis=1)
+    name, sign, text = match.groups()
+    if name not in rows:
+        raise ValueError(f"there is no column {name!r}; there are: {', '.join(map(str, rows.columns))}")
+    compare: Callable = OPERATORS[sign]
+    if not pd.api.types.is_numeric_dtype(rows[name]):
+        return compare(rows[name].astype(str), text)
+    try:
+        return compare(rows[name], float(text))
+    except ValueError:
+        raise ValueError(f"column {name} holds numbers, got {text!r}; write {name} {sign} 0.1") from None

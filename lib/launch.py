@@ -1,0 +1,154 @@
+"""Widgets that run things: a form for a notebook's parameters, a button with progress, tables, and how every stage stands.
+
+Beside lib.notebook the only module that knows ipywidgets.
+"""
+
+import html
+import json
+import math
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import ipywidgets as widgets
+import pandas as pd
+
+from lib import board, runs
+from lib.fields import Field, allowed, fields, literal
+from lib.notebook import shown
+
+POLL = 0.2  # seconds between two looks at a notebook that runs
+
+
+def entry(asked: Field) -> widgets.ValueWidget:
+    """Return the control of one parameter: a slider where it has a range, a menu where it has choices, a line otherwise."""
+    look = {"description": asked.name, "tooltip": asked.note, "style": {"description_width": "7em"}, "value": asked.default}
+    if asked.choices:
+        return widgets.Dropdown(options=asked.choices, **look)
+    if isinstance(asked.default, bool):
+        return widgets.Checkbox(**look)
+    number = isinstance(asked.default, int | float)
+    if number and asked.low is None:
+        return (widgets.IntText if isinstance(asked.default, int) else widgets.FloatText)(**look)
+    if number and isinstance(asked.default, int):
+        return widgets.IntSlider(min=int(asked.low), max=int(asked.high), continuous_update=False, **look)
+    if number and asked.log:
+        return widgets.FloatLogSlider(min=math.log10(asked.low), max=math.log10(asked.high), readout_format=".3g", **look)
+    if number:
+        return widgets.FloatSlider(min=asked.low, max=asked.high, step=(asked.high - asked.low) / 200, **look)
+    return widgets.Text(**look | {"value": asked.default if isinstance(asked.default, str) else repr(asked.default)})
+
+
+def progress(path: Path) -> tuple[int, int]:
+    """Return how many cells of a notebook that papermill runs have ended, and how many there are; (0, 0) before it begins."""
+    try:
+        cells = json.loads(path.read_text())["cells"]
+    except (OSError, ValueError):  # not there yet, or being written
+        return 0, 0
+    return sum(cell["metadata"].get("papermill", {}).get("status") == "completed" for cell in cells), len(cells)
+
+
+def runner(task: Callable[[], tuple[list[str], Path]], after: Callable[[], None] = lambda: None) -> widgets.Box:
+    """Return buttons that run a module of this repository and stop it, with a bar that counts the cells of its notebook.
+
+    task() gives `python -m` arguments and the file of the notebook that grows meanwhile; what it raises is shown, as are the
+    last lines of a run that failed.
+    """
+    run, stop = widgets.Button(description="Run", button_style="primary"), widgets.Button(description="Stop", disabled=True)
+    bar, said, held = widgets.IntProgress(min=0, max=1), widgets.HTML(), []
+
+    def show(text: str) -> None:
+        said.value = f"<pre>{html.escape(text)}</pre>"
+
+    def work(process: subprocess.Popen, executed: Path) -> None:
+        out, ended = [], threading.Event()
+        threading.Thread(target=lambda: (out.append(process.communicate()[0]), ended.set()), daemon=True).start()
+        while not ended.wait(POLL):
+            done, count = progress(executed)
+            bar.value, bar.max = max(bar.value, done), max(bar.max, count)
+        good = process.returncode == 0
+        bar.bar_style, bar.value = ("success", bar.max) if good else ("danger", bar.value)
+        stopped = "stopped" if process.returncode < 0 else "failed"
+        show(("finished\n" if good else f"{stopped}\n") + "\n".join(out[0].strip().splitlines()[-6:]))
+        run.disabled, stop.disabled = False, True
+        after()
+
+    def start(_: widgets.Button) -> None:
+        try:
+            arguments, executed = task()
+        except ValueError as error:
+            return show(str(error))
+        executed.unlink(missing_ok=True)
+        bar.value, bar.max, bar.bar_style, run.disabled, stop.disabled = 0, 1, "", True, False
+        show("running")
+        own = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+        options = {"cwd": runs.ROOT, "env": own, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+        held[:] = [subprocess.Popen([sys.executable, "-m", *arguments], **options)]
+        threading.Thread(target=work, args=(held[0], executed), daemon=True).start()
+        return None
+
+    run.on_click(start)
+    stop.on_click(lambda _: held[0].terminate())
+    return widgets.VBox([widgets.HBox([run, stop, bar]), said])
+
+
+def form(name: str) -> widgets.Box:
+    """Return a form made from the parameters cell of a notebook, by its name under notebooks/, and a button that tries it.
+
+    A try writes to build/scratch, whatever `out` is, and leaves no result.
+    """
+    asked = [one for one in fields(runs.at(f"notebooks/{name}.ipynb")) if one.name != "out"]
+    controls = [entry(one) for one in asked]
+
+    def task() -> tuple[list[str], Path]:
+        values = {one.name: given(one, control.value) for one, control in zip(asked, controls, strict=True)}
+        return ["pipelines.attempt", name, json.dumps(values)], runs.at(f"build/scratch/{name}.ipynb")
+
+    return widgets.VBox([*controls, runner(task)])
+
+
+def given(asked: Field, value: object) -> object:
+    """Return what a control says for its parameter."""
+    return literal(asked, value) if isinstance(asked.default, list | dict) else allowed(asked, value)
+
+
+def results(table: pd.DataFrame, *, rows: int = 40) -> widgets.Box:
+    """Return a table with a menu of columns to sort by, and a line of conditions that filters its rows (lib.board.picked)."""
+    wide = {"continuous_update": False, "placeholder": "beta <= 0.1, status = done", "description": "where"}
+    controls = {
+        "by": widgets.Dropdown(options=[("as it is", None), *((str(name), name) for name in table)], description="sort by"),
+        "falling": widgets.Checkbox(description="largest first"),
+        "where": widgets.Text(**wide),
+    }
+
+    def draw(**asked: object) -> str:
+        try:
+            found = board.picked(table, **asked)
+        except ValueError as error:
+            return f"<pre>{html.escape(str(error))}</pre>"
+        told = f"<p>{len(found)} of {len(table)} rows{f', the first {rows}' if len(found) > rows else ''}</p>"
+        return told + found.head(rows).to_html(index=False, na_rep="", float_format="{:.4g}".format, border=0)
+
+    return shown(draw, controls)
+
+
+def launcher() -> widgets.Box:
+    """Return every stage and how it stands, sweeps that were begun, and buttons that run one stage with what it needs."""
+    menu, place = widgets.Dropdown(options=list(board.stages(runs.ROOT)), description="stage"), widgets.VBox()
+    refresh = widgets.Button(description="Refresh")
+
+    def look(_: object = None) -> None:
+        asked = [sys.executable, "-m", "dvc", "status", "--json"]
+        told = subprocess.run(asked, cwd=runs.ROOT, capture_output=True, text=True).stdout
+        tables = [board.standing(runs.ROOT, json.loads(told or "{}")), board.sweeps(runs.ROOT)]
+        place.children = [results(table, rows=200) for table in tables if len(table)]
+
+    def task() -> tuple[list[str], Path]:
+        return ["dvc", "repro", "--quiet", menu.value], runs.at(f"build/partial/{board.stages(runs.ROOT)[menu.value]}.ipynb")
+
+    refresh.on_click(look)
+    look()
+    return widgets.VBox([widgets.HBox([menu, refresh]), runner(task, after=look), place])

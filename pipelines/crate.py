@@ -1,0 +1,157 @@
+"""make crate: export the last run as an RO-Crate (workflow run), with hashes, licences and citations, and have it validated.
+
+python -m pipelines.crate [--out FOLDER] [--no-validate]
+
+The crate holds workflow, parameters, lock, notebooks as they ran, claims and report; data are named by licence and hash.
+Profile: Workflow Run RO-Crate 0.5, https://w3id.org/ro/wfrun/workflow/0.5. The validator (roc-validator) is a tool of its own,
+which uv fetches the first time.
+"""
+
+import argparse
+import hashlib
+import re
+import shutil
+import subprocess
+import sys
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+from rocrate.model.computationalworkflow import ComputationalWorkflow
+from rocrate.model.contextentity import ContextEntity
+from rocrate.rocrate import ROCrate
+
+from lib import runs
+from lib.processes import die_with_parent
+from pipelines import provenance
+
+OUT, VALIDATOR = Path("build/crate"), "roc-validator==0.13.0"
+PROFILES = {
+    "https://w3id.org/ro/wfrun/process/0.5": ("Process Run Crate", "0.5"),
+    "https://w3id.org/ro/wfrun/workflow/0.5": ("Workflow Run Crate", "0.5"),
+    "https://w3id.org/workflowhub/workflow-ro-crate/1.0": ("Workflow RO-Crate", "1.0"),
+}
+INPUTS = ("params.yaml", "dvc.lock", "data.dvc", "requirements.lock", "references.bib")
+RESULTS = ("reports/index.html", "reports/claims.json")
+LICENCE = "https://spdx.org/licenses/MIT"
+
+
+def hashed(path: Path) -> dict[str, str]:
+    """Return what identifies a file's content."""
+    return {"sha256": hashlib.sha256(path.read_bytes()).hexdigest(), "contentSize": str(path.stat().st_size)}
+
+
+def cards(root: Path) -> list[dict[str, str]]:
+    """Return name, licence and citation of every data set that ships, as its card states them."""
+    found = []
+    for path in sorted((root / "data/raw").glob("*/card.md")):
+        text = path.read_text()
+        stated = dict(re.findall(r"^[-*|\s]*\**(licence|license|citation|source)\**\s*[:|]\s*(.+?)\s*\|?$", text, re.I | re.M))
+        stated = {name.lower(): value for name, value in stated.items()}
+        found.append({"name": path.parent.name, "text": text} | stated)
+    return found
+
+
+def built(root: Path) -> ROCrate:
+    """Return the crate of the run that lies in a workbook.
+
+    Errors: FileNotFoundError, naming `make repro`, where there is no finished run.
+    """
+    if missing := [name for name in (*INPUTS, *RESULTS) if not (root / name).exists()]:
+        raise FileNotFoundError(f"{missing[0]} does not exist; `make repro` writes it")
+    crate = ROCrate(version="1.1")  # what the profile builds on
+    crate.name, crate.license = "Hourglass: a run of the workbook", LICENCE
+    crate.description = (
+        "Which published claims about bottlenecks in neural networks hold: workflow, parameters, claims, report."
+    )
+    language = crate.add(
+        ContextEntity(crate, "https://dvc.org", {"@type": "ComputerLanguage", "name": "DVC", "url": "https://dvc.org"})
+    )
+    workflow = crate.add(
+        ComputationalWorkflow(crate, root / "dvc.yaml", "dvc.yaml", properties={"name": "stages of the workbook"})
+    )
+    workflow["programmingLanguage"], workflow["license"] = language, LICENCE
+    crate.mainEntity = workflow
+    inputs = [crate.add_file(root / name, name, properties={"name": name} | hashed(root / name)) for name in INPUTS]
+    names = [*RESULTS, *sorted(str(p.relative_to(root)) for p in (root / "reports/notebooks").glob("*.ipynb"))]
+    results = [crate.add_file(root / name, name, properties={"name": name} | hashed(root / name)) for name in names]
+    inputs += [data_set(crate, card) for card in cards(root)]
+    action(crate, workflow, inputs, results)
+    works = citations(
+        (root / "references.bib").read_text(), {row["source"] for row in runs.read_json(root / "reports/claims.json")}
+    )
+    crate.root_dataset["citation"] = [crate.add(ContextEntity(crate, key, entry)) for key, entry in works.items()]
+    profiles = [
+        crate.add(ContextEntity(crate, url, {"@type": "CreativeWork", "name": name, "version": number}))
+        for url, (name, number) in PROFILES.items()
+    ]
+    crate.root_dataset["conformsTo"] = profiles
+    return crate
+
+
+def data_set(crate: ROCrate, card: dict[str, str]) -> ContextEntity:
+    """Add one data set that the run read, by its card."""
+    about = {"@type": "Dataset", "name": card["name"], "description": card["text"]}
+    about |= {"license": card.get("licence", card.get("license", "see the description"))}
+    return crate.add(ContextEntity(crate, f"#data-{card['name']}", about))
+
+
+def action(crate: ROCrate, workflow: ComputationalWorkflow, inputs: list, results: list) -> None:
+    """Add the run: what did it, on what, with what result, on which commit and machine."""
+    tool = crate.add(
+        ContextEntity(crate, "#dvc", {"@type": "SoftwareApplication", "name": "DVC", "softwareVersion": version("dvc")})
+    )
+    about = {"@type": "CreateAction", "name": "make repro", "instrument": workflow, "object": inputs, "result": results}
+    commit = provenance.git("rev-parse", "HEAD")
+    about |= {"description": f"commit {commit}, on {provenance.machine()}, by DVC {tool['softwareVersion']}"}
+    ended = datetime.fromtimestamp(Path(results[1].source).stat().st_mtime, UTC)
+    about |= {"endTime": ended.isoformat(timespec="seconds"), "actionStatus": "http://schema.org/CompletedActionStatus"}
+    crate.root_dataset["mentions"] = [crate.add(ContextEntity(crate, "#run", about))]
+
+
+def citations(bibliography: str, keys: set[str]) -> dict[str, dict]:
+    """Return the works of a bibliography that claims name, by their DOI or URL where they have one."""
+    found = {}
+    for key, body in re.findall(r"^@\w+\{([^,]+),(.*?)^\}", bibliography, re.M | re.S):
+        fields = {
+            name.lower(): re.sub(r"[{}]", "", value)
+            for name, value in re.findall(r"(\w+)\s*=\s*[{\"](.*?)[}\"],?\s*$", body, re.M)
+        }
+        if key in keys:
+            where = f"https://doi.org/{fields['doi']}" if "doi" in fields else fields.get("url", f"#{key}")
+            about = {"@type": "ScholarlyArticle", "name": fields.get("title", key), "creditText": fields.get("author", "")}
+            found[where] = about | {"datePublished": fields.get("year", ""), "identifier": key}
+    return found
+
+
+def validated(folder: Path) -> subprocess.CompletedProcess:
+    """Return the verdict of an independent validator on a crate: by the rules that the profile requires."""
+    tool = [sys.executable, "-m", "uv", "tool", "run", "--quiet", "--from", VALIDATOR, "rocrate-validator", "--no-interactive"]
+    options = ["--profile-identifier", "workflow-run-crate", "--requirement-severity", "REQUIRED", "--no-paging"]
+    return subprocess.run([*tool, "validate", *options, str(folder)], capture_output=True, text=True)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Write and validate."""
+    die_with_parent()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, default=OUT)
+    parser.add_argument("--validate", action=argparse.BooleanOptionalAction, default=True)
+    args = parser.parse_args(argv)
+    try:
+        crate = built(Path.cwd())
+    except FileNotFoundError as error:
+        print(error, file=sys.stderr)
+        return 1
+    shutil.rmtree(args.out, ignore_errors=True)
+    crate.write(args.out)
+    print(f"crate: {args.out}/ro-crate-metadata.json")
+    if not args.validate:
+        return 0
+    done = validated(args.out)
+    print(done.stdout.strip()[-3000:] + done.stderr.strip()[-1000:])
+    return done.returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,174 @@
+"""What every study would cost at the papers' own sizes: reports/scale.md, from the seconds that stages took here.
+
+python -m pipelines.scale [--log build/logs/stages.csv]   the log of a finished `make repro` at the scale `embedded`
+
+A stage is taken to grow as the product over the parameters that the scale `paper` changes, each by its power in GROWS; of parts
+beside each other (data sets, tasks, systems, budgets) the one that grows most is taken for all. An estimate from above.
+"""
+
+import argparse
+import re
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pyarrow.parquet as parquet
+
+from lib import board, runs
+from lib.processes import die_with_parent
+from pipelines import provenance
+
+OUT, TEXT = Path("reports/scale.md"), Path(__file__).parent / "templates/scale.md"
+GROWS = {  # parameter -> power of its ratio; a list counts by its sum where it holds budgets, else by its length
+    **dict.fromkeys(("seeds", "epochs", "steps", "code_steps", "trajectories", "draws", "starts", "sizes", "ahead"), 1),
+    **dict.fromkeys(("windows", "ropes", "n", "fitted", "test", "layers", "truths", "d", "widths"), 1),
+    **dict.fromkeys(("kde_upper_adaptive.rows", "size", "points", "width", "channels"), 2),  # pairs, sides, squares of weights
+    "rows": 1,
+    **dict.fromkeys(("stride", "every"), -1),
+    "shrink": -2,
+    **dict.fromkeys(("batch", "lr", "rates", "records", "heads", "dropout", "code", "rank"), 0),
+}
+SUMS = {"epochs", "sizes", "channels"}
+
+
+class Cost(NamedTuple):
+    """One stage."""
+
+    stage: str
+    seconds: float | None  # measured here
+    factor: float  # at the papers' size, at most
+
+
+def leaves(old: dict, new: dict, path: str = "") -> Iterator[tuple[str, object, object]]:
+    """Yield (dotted name, old, new) of every value that differs."""
+    for name in old:
+        here = f"{path}{name}"
+        if isinstance(old[name], dict) and isinstance(new[name], dict):
+            yield from leaves(old[name], new[name], f"{here}.")
+        elif old[name] != new[name]:
+            yield here, old[name], new[name]
+
+
+def grown(name: str, old: object, new: object) -> float:
+    """Return by what factor a stage grows with one changed value.
+
+    Errors: ValueError for a parameter of which nobody has said how cost grows with it.
+    """
+    *path, last = name.split(".")
+    if last not in GROWS:
+        raise ValueError(
+            f"{name} changes between embedded and paper; say in GROWS of pipelines/scale.py how cost grows with it"
+        )
+    if isinstance(new, list) and not isinstance(old, list):  # a setting becomes several, one training each
+        return float(len(new))
+    power = GROWS.get(".".join([*path[-1:], last]), GROWS[last])
+    if power == 0:
+        return 1.0
+    if last == "rows" and 0 in (old, new):
+        old, new = (count or rows_of(path[-1]) for count in (old, new))
+    return (amount(last, new) / amount(last, old)) ** power
+
+
+def factor(changes: Iterable[tuple[str, object, object]]) -> float:
+    """Return by what factor a stage grows with all changes: those of every part, times the most that one part grows."""
+    parts: dict[str, float] = {"": 1.0}
+    for name, old, new in changes:
+        found = re.search(r"(?:^|\.)(?:sets|tasks|systems)\.([^.]+)|([^.]+_budget)\.", name)
+        part = (found[1] or found[2]) if found else ""
+        parts[part] = parts.get(part, 1.0) * grown(name, old, new)
+    return parts.pop("") * max(parts.values(), default=1.0)
+
+
+def amount(name: str, value: object) -> float:
+    """Return a value as the number that counts."""
+    if not isinstance(value, list):
+        return float(value)
+    return float(sum(value)) if name in SUMS else float(len(value))
+
+
+def rows_of(name: str) -> int:
+    """Return the rows of a data set that ships, for which `rows: 0` stands."""
+    return parquet.read_metadata(runs.at(f"data/raw/{name}/table.parquet")).num_rows
+
+
+def costs(root: Path, seconds: dict[str, float]) -> list[Cost]:
+    """Return every stage's cost from those measured; seconds: executed notebook -> seconds."""
+    old, new = runs.parameters(root, "embedded"), runs.parameters(root, "paper")
+    seeds, found = len(new["seeds"]) / len(old["seeds"]), []
+    for stage, name in board.stages(root).items():
+        kind, _, key = stage.partition("@")
+        base = seeds if kind in ("prepare", "train", "information_plane", "trial", "study") else 1.0
+        if kind in ("train", "information_plane"):
+            part, data = "train" if kind == "train" else "plane", old["runs"][key]["data"]
+            pairs = [*leaves(old["runs"][key][part], new["runs"][key][part])]
+            pairs += leaves(old["data"][data], new["data"][data], f"{data}.") if kind == "train" else []
+        else:
+            section = {"prepare": "data", "trial": "trials"}.get(kind, kind)
+            ours = [params.get(section, {}).get(key, {}) if key else params.get(section, {}) for params in (old, new)]
+            pairs = leaves(*ours) if kind in ("trial", "dynamics") else ()
+        found.append(Cost(stage, seconds.get(name), base * factor(pairs)))
+    return found
+
+
+def before(stage: str, params: dict) -> set[str]:
+    """Return the stages that one waits for: its own run's, or its family's."""
+    kind, _, key = stage.partition("@")
+    if kind in ("train", "information_plane"):
+        made = {f"prepare@{params['runs'][key]['data']}"}
+        return made if kind == "train" else made | {f"train@{key}"}
+    if kind == "trial":
+        return {"dynamics"} if params["trials"][key]["reads"] == "data/dynamics" else set()
+    if kind != "study":
+        return set()
+    family = params["studies"][key]["family"]
+    of_runs = {f"information_plane@{name}" for name, run in params["runs"].items() if run["family"] == family}
+    return of_runs | {f"trial@{name}" for name, trial in params["trials"].items() if trial["family"] == family}
+
+
+def needed(stage: str, params: dict) -> set[str]:
+    """Return a stage with all that it waits for."""
+    return {stage}.union(*(needed(name, params) for name in before(stage, params)))
+
+
+def longest(stage: str, params: dict, hours: dict[str, float]) -> float:
+    """Return the hours of the longest chain of stages that ends in one: no number of machines makes it shorter."""
+    return hours.get(stage, 0.0) + max((longest(name, params, hours) for name in before(stage, params)), default=0.0)
+
+
+def page(root: Path, found: list[Cost], where: str) -> str:
+    """Return the page."""
+    params = runs.parameters(root, "paper")
+    hours = {cost.stage: cost.seconds * cost.factor / 3600 for cost in found if cost.seconds is not None}
+    lines, missing = [], [cost.stage for cost in found if cost.seconds is None]
+    for stage in sorted(cost.stage for cost in found if cost.stage.startswith("study@")):
+        parts = needed(stage, params)
+        one, chain = sum(hours.get(name, 0.0) for name in parts), longest(stage, params, hours)
+        worst = max(parts, key=lambda name: hours.get(name, 0.0))
+        lines.append(f"| {stage[6:]} | {one:.2f} | {max(chain, one / 64):.2f} | {worst} {hours.get(worst, 0.0):.2f} |")
+    total, worst = sum(hours.values()), max(hours, key=hours.get)
+    chain = max(longest(stage, params, hours) for stage in hours)
+    rows = [f"| {c.stage} | {c.seconds:.1f} | {c.factor:.3g} | {hours[c.stage]:.2f} |" for c in found if c.seconds is not None]
+    return TEXT.read_text().format(
+        machine=where, studies="\n".join(lines), stages="\n".join(rows), total=total, chain=chain, speed=total / chain,
+        worst=worst, hours=hours[worst], lost="; ".join(missing) or "none",
+    )  # fmt: skip
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Write the page."""
+    die_with_parent()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--log", type=Path, default=provenance.LOG)
+    args = parser.parse_args(argv)
+    if not args.log.exists():
+        print(f"{args.log} does not exist; `make repro` writes it", file=sys.stderr)
+        return 1
+    log = [line.split(",") for line in args.log.read_text().splitlines()]
+    found = costs(Path.cwd(), {name: float(seconds) for name, _, seconds in log})
+    OUT.write_text(page(Path.cwd(), found, provenance.machine()))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,168 @@
+"""Run a notebook at many points, spread over workers, and gather one table.
+
+python -m pipelines.sweep pipelines/sweeps/NAME.yaml [--cluster local|ADDRESS|FILE.yaml] [--workers N] [--isolated]
+                          [--no-resume] [--retry] [--point N] [--script]
+
+A point that has finished, well or with an error, is never run again unless its parameters, notebook, lib or data change;
+--retry runs those again that failed. build/sweeps/NAME holds the state, with table.parquet as rows come; when all points are
+there, their table without times goes to runs/sweeps/NAME (a stage of dvc.yaml) or runs/other_sweeps/NAME, tracked by DVC.
+"""
+
+import argparse
+import fcntl
+import shutil
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from lib.processes import die_with_parent
+from pipelines.stage_environment import set_environment
+
+set_environment()
+
+from distributed import KilledWorker, as_completed  # noqa: E402
+from tqdm import tqdm  # noqa: E402
+
+from pipelines import cluster, sweep_points, sweep_table  # noqa: E402
+from pipelines.kernel import execute  # noqa: E402
+from pipelines.notebook_file import write  # noqa: E402
+from pipelines.sweep_point import Task, keep, numbers, run_point, stored  # noqa: E402
+
+STATE = Path("build/sweeps")
+EVERY = 2.0  # seconds between two tables, as Parquet is written whole
+
+
+def arguments(argv: list[str] | None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("sweep", type=Path)
+    parser.add_argument("--cluster", default="local")
+    parser.add_argument("--workers", type=int)
+    parser.add_argument("--isolated", action="store_true", help="a kernel that imports everything itself for every point")
+    parser.add_argument("--resume", action=argparse.BooleanOptionalAction, default=True, help="keep finished points")
+    parser.add_argument("--retry", action="store_true", help="run failed points again")
+    parser.add_argument("--stage", action="store_true", help="as a stage of dvc.yaml, which tracks the table itself")
+    parser.add_argument("--point", type=int, help="run only this one, counted from 0, in a fresh kernel, and print its numbers")
+    parser.add_argument("--script", action="store_true", help="print the job script of the cluster and run nothing")
+    return parser.parse_args(argv)
+
+
+@contextmanager
+def alone(state: Path) -> Iterator[None]:
+    """Refuse to work in the folder of a sweep that runs."""
+    state.mkdir(parents=True, exist_ok=True)
+    with (state / "lock").open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ValueError(f"the sweep {state.name} is running already; wait for it, or give yours another name") from None
+        yield
+
+
+def come(client: cluster.Client, tasks: dict[str, Task]) -> Iterator[tuple[str, dict | None]]:
+    """Yield each point's row as it comes, none for a point that is lost with its scheduler."""
+    futures = {client.submit(run_point, task, key=key, pure=False): key for key, task in tasks.items()}
+    for future in as_completed(futures):
+        try:
+            yield futures[future], future.result()
+        except KilledWorker as error:  # the point itself kills whoever runs it
+            row = {"key": futures[future], "status": "failed", "error": f"KilledWorker: {error}", "result": {}}
+            row |= {"started": time.time(), "seconds": 0.0}
+            keep(Path(tasks[row["key"]].state) / "rows" / f"{row['key']}.json", row)
+            yield row["key"], row
+        except BaseException as error:
+            if isinstance(error, KeyboardInterrupt | GeneratorExit):
+                raise
+            yield futures[future], None
+
+
+def run(args: argparse.Namespace, sweep: sweep_points.Sweep, state: Path) -> int:
+    """Run what has not finished, keeping the live table; return how many points are left unfinished."""
+    keys = sweep_points.keys(sweep)
+    clean = state / "notebook.ipynb"
+    write(sweep_points.notebook(sweep.notebook), clean)
+    tasks = {
+        key: Task(str(state), str(clean), key, values, sweep.result) for key, values in zip(keys, sweep.values, strict=True)
+    }
+    rows = {key: row for key, task in tasks.items() if (row := stored(task))}
+    for key in [key for key, row in rows.items() if not args.resume or (args.retry and row["status"] == "failed")]:
+        (state / "rows" / f"{key}.json").unlink()
+        del rows[key]
+    todo = {key: task for key, task in tasks.items() if key not in rows}
+    told = tqdm(total=len(keys), initial=len(rows), desc=sweep.name, unit="point", disable=None if not args.stage else True)
+    try:
+        if todo:
+            with cluster.opened(args.cluster, workers=args.workers, isolated=args.isolated) as client:
+                gather(client, todo, rows, told, lambda: sweep_table.live(sweep, keys, rows, state))
+    finally:
+        told.close()
+        shutil.rmtree(state / "partial", ignore_errors=True)
+        rows |= {key: row for key, task in todo.items() if (row := stored(task))}  # finished while nobody listened
+        sweep_table.live(sweep, keys, rows, state)
+    if len(rows) == len(keys):
+        sweep_table.place(sweep, sweep_table.table(sweep, keys, rows, times=False), tracked=not args.stage)
+        if args.stage:
+            shutil.rmtree(state / "rows")  # asked for again, a stage computes again
+    return len(keys) - len(rows)
+
+
+def gather(client: cluster.Client, todo: dict[str, Task], rows: dict, told: tqdm, save: object) -> None:
+    """Take rows as they come, show each, and save the live table now and then."""
+    saved = 0.0
+    for key, row in come(client, todo):
+        if row is None:
+            continue
+        rows[key] = row
+        said = "  ".join(f"{name}={value:.4g}" for name, value in row["result"].items())
+        told.write(f"{key[:8]}  {row['status']:<6}  {row['seconds']:6.1f} s  {said}{row['error'][:120]}")
+        told.set_postfix(failed=sum(r["status"] == "failed" for r in rows.values()))
+        told.update()
+        if time.monotonic() - saved > EVERY:
+            save()
+            saved = time.monotonic()
+
+
+def again(sweep: sweep_points.Sweep, number: int) -> int:
+    """Run one point anew, apart from the sweep; print its numbers and where its notebook is."""
+    if not 0 <= number < len(sweep.values):
+        raise ValueError(f"there is no point {number}; the sweep has points 0 to {len(sweep.values) - 1}")
+    state = Path("build/scratch") / f"{sweep.name}-{number}"
+    shutil.rmtree(state, ignore_errors=True)
+    (state / "out").mkdir(parents=True)
+    values = sweep.values[number] | {"out": str(state / "out")}
+    execute(sweep_points.notebook(sweep.notebook), values, state / "notebook.ipynb")
+    for name, value in (sweep.points[number] | numbers(state / "out" / sweep.result)).items():
+        print(f"{name} = {value}")
+    print(f"its notebook: {state / 'notebook.ipynb'}")
+    return 0
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the sweep; say in one line what is left if it could not finish."""
+    die_with_parent()
+    args = arguments(argv)
+    name = args.sweep.stem
+    try:
+        if args.script:
+            print(cluster.script(Path(args.cluster)))
+            return 0
+        sweep = sweep_points.read(args.sweep)
+        if args.point is not None:
+            return again(sweep, args.point)
+        with alone(STATE / name):
+            left = run(args, sweep, STATE / name)
+    except (ValueError, OSError) as error:
+        print(f"sweep {name} failed: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print(f"sweep {name} was stopped; the same command goes on with what is left", file=sys.stderr)
+        return 130
+    if left:
+        print(f"sweep {name}: {left} points are left, as their scheduler is gone; the same command runs them", file=sys.stderr)
+    return int(left > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

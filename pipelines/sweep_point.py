@@ -1,0 +1,105 @@
+"""One point of a sweep, as a worker runs it: a notebook executed in a kernel of its own, and a row of what came out."""
+
+import json
+import os
+import shutil
+import time
+import uuid
+from pathlib import Path
+from typing import NamedTuple
+
+from pipelines.stage_environment import compute_alone, set_environment
+
+set_environment()  # before anything imports numpy or nbformat
+
+import nbformat  # noqa: E402
+from papermill.exceptions import PapermillExecutionError  # noqa: E402
+
+from pipelines.kernel import execute  # noqa: E402
+from pipelines.notebook_file import clean, write  # noqa: E402
+
+FAILED = Path("reports/failed")
+
+
+class Task(NamedTuple):
+    """What a worker needs to know; paths are relative to the repository, which all machines must share."""
+
+    state: str  # the sweep's folder
+    notebook: str  # file of the clean notebook
+    key: str
+    values: dict
+    result: str
+
+
+def run_point(task: Task) -> dict:
+    """Run one point, store its row, and return it; whoever dies earlier leaves no row.
+
+    An attempt writes to a folder of its own, so that a kernel that outlives its worker for a moment disturbs nobody.
+    """
+    compute_alone()
+    row = stored(task)
+    if row is None:
+        started, attempt = time.time(), Path(task.state) / "partial" / f"{task.key}-{uuid.uuid4().hex[:8]}"
+        attempt.mkdir(parents=True)
+        row = {"key": task.key, "started": started} | outcome(task, attempt)
+        row["seconds"] = time.time() - started
+        keep(Path(task.state) / "rows" / f"{task.key}.json", row)
+        shutil.rmtree(attempt, ignore_errors=True)
+    return row
+
+
+def stored(task: Task) -> dict | None:
+    """Return the row of a point that has finished: after a worker is lost, what it had finished may be asked for again."""
+    path = Path(task.state) / "rows" / f"{task.key}.json"
+    return json.loads(path.read_text()) if path.exists() else None
+
+
+def outcome(task: Task, attempt: Path) -> dict:
+    """Return status, error and result of one attempt; the notebook of one that failed is kept with its traceback."""
+    executed = attempt.with_suffix(".ipynb")
+    kept = FAILED / f"sweep-{Path(task.state).name}-{task.key}.ipynb"
+    try:
+        execute(nbformat.read(task.notebook, as_version=4), task.values | {"out": str(attempt)}, executed, shown=False)
+        found = {"status": "done", "error": "", "result": numbers(attempt / task.result)}
+    except PapermillExecutionError as error:
+        found = {"status": "failed", "error": f"{error.ename}: {error.evalue}", "result": {}}
+    except (RuntimeError, OSError, ValueError) as error:  # a kernel that died, a disk that is full, a result that is none
+        found = {"status": "failed", "error": f"{type(error).__name__}: {error}", "result": {}}
+    if found["status"] == "failed" and executed.exists():
+        write(clean(nbformat.read(executed, as_version=4)), kept)
+    else:
+        kept.unlink(missing_ok=True)
+    executed.unlink(missing_ok=True)
+    return found
+
+
+def numbers(path: Path) -> dict[str, float]:
+    """Return the numbers of a JSON file, nested names joined by dots, or the means of a Parquet table's numeric columns."""
+    if not path.exists():
+        raise ValueError(
+            f"no {path.name} was written; name in `result` the JSON or Parquet file that the notebook leaves in `out`"
+        )
+    if path.suffix == ".parquet":
+        import pandas as pd
+
+        return {name: float(value) for name, value in pd.read_parquet(path).mean(numeric_only=True).items()}
+    return flat(json.loads(path.read_text()))
+
+
+def flat(content: dict, prefix: str = "") -> dict[str, float]:
+    """Return a nested mapping's numbers under dotted names."""
+    found = {}
+    for name, value in content.items():
+        if isinstance(value, dict):
+            found |= flat(value, f"{prefix}{name}.")
+        elif isinstance(value, int | float):
+            found[f"{prefix}{name}"] = float(value)
+    return found
+
+
+def keep(path: Path, content: dict) -> None:
+    """Write JSON under a name of its own and put it in place in one step."""
+    part = path.with_name(f".{path.name}.{os.getpid()}")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part.write_text(json.dumps(content))
+    os.replace(part, path)

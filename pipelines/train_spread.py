@@ -1,0 +1,49 @@
+"""Train the methods of one run with every batch spread over several processes, for one run that is large.
+
+torchrun --nproc-per-node 2 -m pipelines.train_spread runs.diabetes.train data/prepared/diabetes build/scratch/spread
+
+SECTION  dotted path into params.yaml: methods, shape and plan
+DATA     a prepared data set
+OUT      folder for tables and weights, as a training stage leaves them
+"""
+
+import argparse
+import os
+from pathlib import Path
+
+from pipelines.stage_environment import set_environment
+
+set_environment()
+
+import torch  # noqa: E402
+
+from lib import runs, spread, trained  # noqa: E402
+from lib.data import prepared  # noqa: E402
+from lib.types import Split  # noqa: E402
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Train as the training notebook does, one method after the other; the first process writes."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("section")
+    parser.add_argument("data", type=Path)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--accelerator", default="cuda" if torch.cuda.is_available() else "cpu")
+    args = parser.parse_args(argv)
+    params = runs.parameters()
+    own, seeds = runs.section(params, args.section), params["seeds"]
+    devices, nodes = (int(os.environ.get(name, "1")) for name in ("LOCAL_WORLD_SIZE", "GROUP_WORLD_SIZE"))
+    fabric = spread.many_devices(args.accelerator, devices=devices, nodes=nodes)
+    fabric.launch()
+    table = prepared.read(args.data, seeds)
+    facts = {"seeds": seeds, "inputs": table.split.train.x.shape[-1], "outputs": table.outputs, "shape": own["shape"]}
+    facts |= {"methods": own["methods"], "plan": own["plan"], "y_std": table.y_std.tolist()}
+    split = Split(*(type(part)(*fabric.to_device(tuple(part))) for part in table.split))
+    outcomes = {label: trained.fit_one_on(fabric, split, facts, label, None) for label in own["methods"]}
+    if fabric.is_global_zero:
+        args.out.mkdir(parents=True, exist_ok=True)
+        trained.write(args.out, facts, outcomes)
+
+
+if __name__ == "__main__":
+    main()

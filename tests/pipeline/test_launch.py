@@ -1,0 +1,153 @@
+"""The launcher in JupyterLab, in a real browser: stages and how they stand, a form that runs a notebook, a table to sort."""
+
+import re
+import shutil
+import signal
+import subprocess
+import sys
+
+import pandas as pd
+import pytest
+from playwright.sync_api import expect, sync_playwright
+
+from lib import runs
+from tests.pipeline.test_lab import server
+from tests.pipeline.test_report import CHROMIUM, browser
+from tests.pipeline.test_runner import processes_end_in, wait_for
+from tests.pipeline.toy import ROOT, STAGES, Toy
+
+
+@pytest.fixture(scope="module")
+def toy(tmp_path_factory):
+    """A workbook of two runs, of which one is out of date; its notebook has a range and leaves numbers."""
+    toy = Toy(tmp_path_factory.mktemp("toy"))
+    toy.environment.pop("PYTHONPATH", None)
+    toy.change("notebooks/toy.ipynb", "epochs = 3", "epochs = 3  # 1 to 20")
+    toy.change("notebooks/toy.ipynb", "result.json", "metrics.json")
+    shutil.copy(ROOT / "notebooks/launch.ipynb", toy.root / "notebooks")
+    toy.change("notebooks/launch.ipynb", "trials/one_network", "toy")
+    toy.change("notebooks/launch.ipynb", "runs/sweeps/smoke/table.parquet", "table.parquet")
+    pd.DataFrame({"beta": [0.1, 1.0, 0.01], "method": ["vib", "nib", "vib"]}).to_parquet(toy.root / "table.parquet")
+    (toy.root / "dvc.yaml").write_text(STAGES)
+    subprocess.run(["git", "init", "--quiet"], cwd=toy.root, check=True)
+    assert toy.python("-m", "dvc", "init", "--quiet").returncode == 0
+    done = toy.python("-m", "dvc", "repro")
+    assert done.returncode == 0, done.stderr
+    toy.change("params.yaml", "epochs: 4", "epochs: 5")
+    return toy
+
+
+@pytest.fixture(scope="module")
+def page(toy, tmp_path_factory):
+    """The launcher, open and run."""
+    with server(toy.root.resolve(), tmp_path_factory.mktemp("home")) as (address, token), sync_playwright() as driver:
+        chromium = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        page = chromium.new_page(viewport={"width": 1400, "height": 2400})
+        page.goto(f"{address}/lab/tree/notebooks/launch.ipynb?token={token}")
+        page.locator(".jp-Notebook").wait_for(timeout=60_000)
+        expect(page.get_by_text(re.compile(r"Python 3.*\| Idle")).first).to_be_visible(timeout=60_000)
+        page.get_by_role("menuitem", name="Run", exact=True).click()
+        page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+        page.locator(".jupyter-widgets table").nth(1).wait_for(timeout=90_000)
+        yield page
+        page.screenshot(path=toy.root / "launch.png")
+        chromium.close()
+
+
+def test_a_try_tells_its_numbers_or_its_error(toy):
+    done = toy.python("-m", "pipelines.attempt", "toy", '{"epochs": 7, "out": "runs/a"}')
+    assert done.returncode == 0 and '"epochs": 7.0' in done.stdout, done.stderr
+    assert runs.read_json(toy.root / "runs/a/metrics.json")["epochs"] == 2, "a try has overwritten a result"
+    for values, message in (
+        ('{"epohcs": 7}', "notebook toy has no parameter epohcs; it takes epochs"),
+        ('{"epochs": "many"}', "parameter epochs of notebook toy must be int like 3, got 'many'"),
+        ('{"mode": "nan"}', "FloatingPointError: loss became NaN at epoch 12; its notebook: build/scratch/toy.ipynb"),
+    ):
+        done = toy.python("-m", "pipelines.attempt", "toy", values)
+        assert done.returncode == 1 and message in done.stderr and "Traceback" not in done.stderr
+
+
+def test_a_try_that_is_ended_leaves_no_kernel(toy):
+    command = [sys.executable, "-m", "pipelines.attempt", "toy", '{"wait": 60}']
+    running = subprocess.Popen(command, cwd=toy.root, env=toy.environment)
+    wait_for(toy.root / "build/scratch/toy/half")
+    running.terminate()
+    assert running.wait(10) == -signal.SIGTERM and processes_end_in(toy.root, seconds=10)
+
+
+def status(page, stage: str):
+    return page.locator(".jupyter-widgets table").first.locator("tr").filter(has_text=stage).locator("td").nth(1)
+
+
+def press(page, panel: int, name: str) -> None:
+    page.locator(".jupyter-widgets button").filter(has_text=re.compile(f"^{name}$")).nth(panel).click()
+
+
+def said(page, panel: int):
+    return page.locator(".jupyter-widgets pre").nth(panel)
+
+
+def line(page, name: str):
+    return (
+        page.locator(".jupyter-widgets.widget-text, .jupyter-widgets.widget-inline-hbox")
+        .filter(has=page.locator("label", has_text=re.compile(f"^{name}$")))
+        .locator("input")
+        .first
+    )
+
+
+@browser
+def test_stages_stand_as_they_are_and_one_is_run(page, toy):
+    expect(status(page, "train@a")).to_have_text("up to date")
+    expect(status(page, "train@b")).to_have_text("changed")
+    page.locator(".jupyter-widgets select").first.select_option("train@b")
+    press(page, 0, "Run")
+    expect(status(page, "train@b")).to_have_text("up to date", timeout=90_000)
+    expect(said(page, 0)).to_contain_text("finished")
+    assert runs.read_json(toy.root / "runs/b/metrics.json")["epochs"] == 5
+
+
+@browser
+def test_a_form_runs_its_notebook_and_tells_its_numbers(page, toy):
+    expect(page.locator(".jupyter-widgets.widget-slider .widget-readout").first).to_have_text("3")
+    handle = page.locator(".jupyter-widgets .noUi-handle").first
+    handle.focus()
+    handle.press("ArrowRight")
+    line(page, "rate").fill("2.5")
+    line(page, "rate").press("Enter")
+    press(page, 1, "Run")
+    expect(said(page, 1)).to_contain_text('"epochs": 4.0, "rate": 2.5', timeout=60_000)
+    expect(page.locator(".jupyter-widgets .progress-bar-success")).to_have_count(2)
+    assert not (toy.root / "runs/scratch").exists() and (toy.root / "build/scratch/toy/metrics.json").exists()
+
+
+@browser
+def test_a_run_that_fails_says_why_and_one_that_runs_can_be_stopped(page):
+    line(page, "seeds").fill("import os")
+    line(page, "seeds").press("Enter")
+    press(page, 1, "Run")
+    expect(said(page, 1)).to_contain_text("seeds must be written like [0], got 'import os'")
+    line(page, "seeds").fill("[0, 1]")
+    line(page, "mode").fill("nan")
+    line(page, "mode").press("Enter")
+    press(page, 1, "Run")
+    expect(said(page, 1)).to_contain_text("FloatingPointError: loss became NaN at epoch 12", timeout=60_000)
+    line(page, "wait").fill("60")
+    line(page, "wait").press("Enter")
+    press(page, 1, "Run")
+    expect(said(page, 1)).to_contain_text("running")
+    press(page, 1, "Stop")
+    expect(said(page, 1)).to_contain_text("stopped", timeout=20_000)
+
+
+@browser
+def test_a_table_is_sorted_and_filtered(page):
+    table = page.locator(".jupyter-widgets table").last
+    firsts = table.locator("tbody tr td:first-child")
+    expect(firsts).to_have_text(["0.1", "1", "0.01"])
+    page.locator(".jupyter-widgets select").last.select_option("beta")
+    expect(firsts).to_have_text(["0.01", "0.1", "1"])
+    page.get_by_placeholder("beta <= 0.1").last.fill("method = vib")
+    page.get_by_placeholder("beta <= 0.1").last.press("Enter")
+    expect(firsts).to_have_text(["0.01", "0.1"])
+    expect(page.locator(".jupyter-widgets p").last).to_have_text("2 of 3 rows")

@@ -1,0 +1,100 @@
+"""How stages and sweeps stand is read from what they leave; rows are picked by conditions that run nothing."""
+
+import fcntl
+import json
+import re
+
+import pandas as pd
+import pytest
+
+from lib import board
+
+PARAMS = "scale: embedded\nseeds: [0]\nruns: {a: {}, b: {}, c: {}}\n"
+STAGES = """stages:
+  strip: {cmd: exec python -m pipelines.strip}
+  train:
+    foreach: ${runs}
+    do: {cmd: "exec python -m pipelines.run_notebook toy reports/notebooks/train-${key}.ipynb runs.${key} out=runs/${key}"}
+  report: {cmd: ["run_notebook report reports/notebooks/report.ipynb - out=x", other]}
+"""
+TABLE = pd.DataFrame({"beta": [0.1, 1.0, 0.01, None], "method": ["vib", "nib", "vib", "plain"], "test": [3, 1, 2, 0]})
+
+
+@pytest.fixture
+def root(tmp_path):
+    """A workbook of five stages of which two have run."""
+    for folder in ("pipelines/scales", "build/logs", "build/partial", "reports/failed"):
+        (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / "params.yaml").write_text(PARAMS)
+    (tmp_path / "pipelines/scales/embedded.yaml").write_text("")
+    (tmp_path / "dvc.yaml").write_text(STAGES)
+    (tmp_path / "dvc.lock").write_text("stages: {train@a: {cmd: x}, train@b: {cmd: x}}")
+    lines = ["train-a,2026-01-01T10:00:00,3.5", "train-a,2026-01-02T10:00:00,4.5", "train-b,2026-01-01T11:00:00,1.0"]
+    (tmp_path / "build/logs/stages.csv").write_text("\n".join(lines))
+    return tmp_path
+
+
+def test_stages_are_those_that_run_a_notebook(root):
+    assert board.stages(root) == {"train@a": "train-a", "train@b": "train-b", "train@c": "train-c", "report": "report"}
+
+
+def test_a_stage_stands_as_its_traces_say(root):
+    table = board.standing(root, {"train@b": ["changed"], "train@c": ["changed"], "report": ["changed"]})
+    assert table.status.tolist() == ["up to date", "changed", "not run", "not run"]
+    assert table.when[0] == "2026-01-02 10:00:00" and table.seconds[0] == 4.5 and table.seconds[2:].isna().all()
+    (root / "reports/failed/report.ipynb").write_text("{}")
+    (root / "build/partial/train-b.ipynb").write_text("{}")
+    assert board.standing(root, {"train@b": []}).status.tolist() == ["up to date", "changed", "not run", "failed"]
+    with (root / "build/repro.lock").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        assert board.standing(root, {"train@b": []}).status.tolist() == ["up to date", "running", "not run", "failed"]
+
+
+def test_sweeps_count_their_points(root):
+    rows = root / "build/sweeps/mine/rows"
+    rows.mkdir(parents=True)
+    for number, status in enumerate(("done", "failed", "done")):
+        (rows / f"{number}.json").write_text(json.dumps({"status": status}))
+    (rows / ".half.json").write_text("")
+    pd.DataFrame({"status": ["done"]}).to_parquet(root / "build/sweeps/old.parquet")
+    (root / "build/sweeps/old").mkdir()
+    (root / "build/sweeps/old.parquet").rename(root / "build/sweeps/old/table.parquet")
+    assert board.sweeps(root).values.tolist() == [["mine", "stands", 3, 1], ["old", "stands", 1, 0]]
+    with (root / "build/sweeps/mine/lock").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        assert board.sweeps(root).status.tolist() == ["running", "stands"]
+
+
+@pytest.mark.parametrize(
+    ("where", "rows"),
+    [
+        ("", [0, 1, 2, 3]),
+        ("beta <= 0.1", [0, 2]),
+        ("beta>0.05, method = vib", [0]),
+        ("method != vib", [1, 3]),
+        ("test = 1", [1]),
+        ("ni", [1]),
+        ("vib, test < 3", [2]),
+        ("(", []),
+    ],
+)
+def test_conditions_pick_rows(where, rows):
+    assert board.picked(TABLE, where=where).index.tolist() == rows
+
+
+def test_rows_are_sorted_and_missing_values_come_last():
+    assert board.picked(TABLE, by="beta").index.tolist() == [2, 0, 1, 3]
+    assert board.picked(TABLE, by="beta", falling=True).index.tolist() == [1, 0, 2, 3]
+    assert board.picked(TABLE, by="method", where="test >= 1").index.tolist() == [1, 0, 2]
+
+
+@pytest.mark.parametrize(
+    ("where", "message"),
+    [
+        ("gamma = 1", "there is no column 'gamma'; there are: beta, method, test"),
+        ("beta < much", "column beta holds numbers, got 'much'; write beta < 0.1"),
+    ],
+)
+def test_conditions_that_say_nothing_are_refused(where, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        board.picked(TABLE, where=where)

@@ -1,0 +1,39 @@
+"""The exported crate reads back with the run's files and their hashes; without a run there is none."""
+
+import hashlib
+import json
+
+import pytest
+from rocrate.rocrate import ROCrate
+
+from pipelines import crate
+
+
+@pytest.fixture
+def root(tmp_path):
+    """A finished run in small."""
+    for name in (*crate.INPUTS, *crate.RESULTS, "dvc.yaml", "data/raw/toy/card.md"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(name)
+    (tmp_path / "data/raw/toy/card.md").write_text("# Toy\n\n- **Licence**: CC0\n")
+    (tmp_path / "reports/claims.json").write_text('[{"source": "a2020b"}]')
+    (tmp_path / "references.bib").write_text(
+        "@article{a2020b,\n  title = {On {B}},\n  doi = {10.1/x},\n}\n@book{c,\n  title = {C},\n}\n"
+    )
+    return tmp_path
+
+
+def test_a_crate_reads_back_with_hashes_licences_and_citations(root):
+    crate.built(root).write(root / "crate")
+    back = ROCrate(root / "crate")
+    assert back.mainEntity.id == "dvc.yaml" and back.get("#data-toy")["license"] == "CC0"
+    assert back.get("params.yaml")["sha256"] == hashlib.sha256(b"params.yaml").hexdigest()
+    assert {entity.id for entity in back.get("#run")["result"]} == set(crate.RESULTS)
+    assert back.root_dataset["citation"][0]["name"] == "On B" and len(back.root_dataset["citation"]) == 1
+    assert json.loads((root / "crate/reports/claims.json").read_text()) == [{"source": "a2020b"}]
+
+
+def test_without_a_run_there_is_no_crate(root):
+    (root / "reports/claims.json").unlink()
+    with pytest.raises(FileNotFoundError, match=r"reports/claims\.json does not exist; `make repro` writes it"):
+        crate.built(root)

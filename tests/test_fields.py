@@ -1,0 +1,100 @@
+"""A parameters cell says what each parameter may be; a form's values are held to it."""
+
+import math
+import re
+from pathlib import Path
+
+import ipywidgets as widgets
+import nbformat
+import pytest
+
+from lib import launch
+from lib.bottlenecks import BOTTLENECKS
+from lib.data import DATASETS
+from lib.fields import allowed, fields, literal
+
+ROOT = Path(__file__).parents[1]
+CELL = """
+rate = 0.003  # 1e-5 to 0.1, log
+share = 0.5  # 0 to 1
+width = 32  # 1 to 256; more is slower
+method = "vib"  # one of plain, vib
+deep = True
+seeds = [0, 1]
+free = 2.5  # any number # will do
+raw = "data#1"
+"""
+
+
+@pytest.fixture
+def read(tmp_path):
+    """A function that reads the fields of a notebook with the given parameters cell."""
+
+    def written(text):
+        cell = nbformat.v4.new_code_cell(text, metadata={"tags": ["parameters"]})
+        nbformat.write(nbformat.v4.new_notebook(cells=[cell]), tmp_path / "n.ipynb")
+        return {one.name: one for one in fields(tmp_path / "n.ipynb")}
+
+    return written
+
+
+def test_comments_give_ranges_and_choices(read):
+    asked = read(CELL)
+    assert list(asked) == ["rate", "share", "width", "method", "deep", "seeds", "free", "raw"]
+    assert {name: (one.low, one.high, one.log) for name, one in asked.items() if one.low is not None} == {
+        "rate": (1e-5, 0.1, True),
+        "share": (0.0, 1.0, False),
+        "width": (1.0, 256.0, False),
+    }
+    assert asked["method"].choices == ["plain", "vib"] and asked["raw"].default == "data#1" and asked["raw"].note == ""
+    assert asked["free"].note == "any number # will do" and asked["width"].note == "1 to 256; more is slower"
+
+
+def test_each_type_has_its_control(read):
+    controls = {name: launch.entry(one) for name, one in read(CELL).items()}
+    kinds = [widgets.FloatLogSlider, widgets.FloatSlider, widgets.IntSlider, widgets.Dropdown]
+    kinds += [widgets.Checkbox, widgets.Text, widgets.FloatText, widgets.Text]
+    assert [type(control) for control in controls.values()] == kinds
+    assert [control.value for control in controls.values()] == [0.003, 0.5, 32, "vib", True, "[0, 1]", 2.5, "data#1"]
+    assert (controls["rate"].min, controls["rate"].max) == (pytest.approx(math.log10(1e-5)), -1) and controls[
+        "width"
+    ].max == 256
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("rate", 0.5, "rate must lie in 1e-05 to 0.1, got 0.5"),
+        ("width", 3.5, "width must be int like 32, got 3.5"),
+        ("method", "nib", "method must be one of plain, vib, got 'nib'"),
+        ("deep", 1, "deep must be bool like True, got 1"),
+    ],
+)
+def test_refuses_what_a_parameter_cannot_be(read, name, value, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        allowed(read(CELL)[name], value)
+
+
+def test_lists_are_read_and_never_run(read):
+    asked = read(CELL)["seeds"]
+    assert literal(asked, "[3, 4, 5]") == [3, 4, 5]
+    for text in ("__import__('os').getcwd()", "[0,", "(1, 2)"):
+        with pytest.raises(ValueError, match=r"seeds must be (written|list) like \[0, 1\]"):
+            literal(asked, text)
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("width = 300  # 1 to 256", "width must lie in 1 to 256, got 300"),
+        ("rate = 0.1  # 0 to 1, log", "rate has a logarithmic range and needs a low end above 0"),
+    ],
+)
+def test_a_comment_that_contradicts_its_default_is_refused(read, line, message):
+    with pytest.raises(ValueError, match=message):
+        read(line)
+
+
+def test_the_trial_offers_all_that_there_is():
+    asked = {one.name: one for one in fields(ROOT / "notebooks/trials/one_network.ipynb")}
+    assert set(asked["method"].choices) == set(BOTTLENECKS) and set(asked["source"].choices) <= set(DATASETS)

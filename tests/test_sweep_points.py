@@ -1,0 +1,121 @@
+"""Sweeps say what they ask for: grids, lists and random draws of points, each checked before anything runs."""
+
+import math
+import os
+import re
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from pipelines import cluster, sweep_points
+
+ROOT = Path(__file__).parents[1]
+PARAMETERS = 'x = 1\nrate = 0.5\nplan = {"lr": 0.1, "deep": {"k": 2}}\nout = "build/scratch"'
+
+
+@pytest.fixture
+def told(tmp_path, monkeypatch):
+    """A function that reads a sweep of a small notebook from YAML."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "notebooks").mkdir()
+    (tmp_path / "lib").mkdir()
+    cell = nbformat.v4.new_code_cell(PARAMETERS, metadata={"tags": ["parameters"]})
+    nbformat.write(nbformat.v4.new_notebook(cells=[cell]), tmp_path / "notebooks/small.ipynb")
+
+    def read(text):
+        (tmp_path / "mine.yaml").write_text(text)
+        return sweep_points.read(Path("mine.yaml"))
+
+    return read
+
+
+def test_a_grid_crosses_and_dots_lead_into_mappings(told):
+    sweep = told("{notebook: small, fixed: {x: 7}, points: {grid: {rate: [0.1, 1], plan.deep.k: [3, 4, 5]}}}")
+    assert [tuple(point.values()) for point in sweep.points] == [(r, k) for r in (0.1, 1) for k in (3, 4, 5)]
+    assert sweep.values[5] == {"x": 7, "rate": 1, "plan": {"lr": 0.1, "deep": {"k": 5}}}
+    assert sweep.varied == ["rate", "plan.deep.k"]
+
+
+def test_random_points_follow_their_law_and_their_seed(told):
+    text = "{{notebook: small, points: {{random: {{count: 400, seed: {}, draw: {}}}}}}}"
+    draw = "{plan.lr: {low: 1e-4, high: 1.0, log: true}, x: {low: 1, high: 3}, rate: {choice: [0.5, 2.0]}}"
+    first, same, other = (told(text.format(seed, draw)) for seed in (0, 0, 1))
+    assert first.points == same.points != other.points
+    logs = [math.log10(point["plan.lr"]) for point in first.points]
+    assert min(logs) >= -4 and max(logs) <= 0
+    assert sum(logs) / 400 == pytest.approx(-2, abs=4 * 4 / math.sqrt(12 * 400))  # four standard errors of a uniform mean
+    assert {point["x"] for point in first.points} == {1, 2, 3} and {point["rate"] for point in first.points} == {0.5, 2.0}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{notebook: smal, points: {list: [{x: 1}]}}", "no notebook notebooks/smal.ipynb"),
+        ("{notebook: small, points: {list: [{y: 1}]}}", "notebook small has no parameter y; it takes out, plan, rate, x"),
+        ("{notebook: small, points: {list: [{plan.deep.l: 1}]}}", "has no parameter plan.deep.l; it takes k"),
+        ("{notebook: small, points: {list: [{x: 1.5}]}}", "parameter x of notebook small must be int like 1, got 1.5"),
+        ("{notebook: small, points: {list: [{out: here}]}}", "a sweep cannot vary 'out'"),
+        ("{notebook: small, points: {list: [{x: 1}, {x: 1}]}}", "has 2 points, not all distinct"),
+        ("{notebook: small, points: {list: []}}", "has 0 points"),
+        ("{notebook: small, points: {lists: []}}", "points must be one of grid, list and random"),
+        ("{notebook: small, pionts: {list: []}}", "'pionts' is unknown or missing"),
+        ("{notebook: small, points: {random: {count: 2, seed: 0, draw: {x: {low: 3, high: 1}}}}}", "x is drawn by"),
+        ("{notebook: small, points: {random: {count: 2, draw: {}}}}", "random points need count, seed and draw"),
+        ("{notebook: small, points: {random: {count: 2, seed: 0, draw: {x: {low: 0, high: 1, log: true}}}}}", "needs low > 0"),
+    ],
+)
+def test_refuses_what_no_point_can_be(told, text, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        told(text)
+
+
+def test_a_key_changes_with_parameters_notebook_lib_and_data(told):
+    text = "{notebook: small, points: {list: [{x: 1}, {x: 2}]}, reads: [data]}"
+    before = sweep_points.keys(told(text))
+    assert len(set(before)) == 2 and sweep_points.keys(told(text)) == before
+    assert sweep_points.keys(told(text.replace("points", "fixed: {rate: 2.0}, points"))) != before
+    for path in ("lib/new.py", "data"):
+        Path(path).write_text(path)
+        after = sweep_points.keys(told(text))
+        assert not set(after) & set(before)
+        before = after
+    book = Path("notebooks/small.ipynb")
+    book.write_text(book.read_text().replace("0.5", "0.6"))
+    assert not set(sweep_points.keys(told(text))) & set(before)
+
+
+def test_every_sweep_that_ships_can_be_read(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    for path in Path("pipelines/sweeps").glob("*.yaml"):
+        assert len(sweep_points.read(path).points) >= 8
+
+
+def test_job_scripts_say_what_the_description_says(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    slurm, pbs = (cluster.script(Path(f"pipelines/clusters/{name}.yaml")) for name in ("slurm", "pbs"))
+    for line in ("#SBATCH -p main", "#SBATCH --cpus-per-task=1", "#SBATCH --mem=4G", "#SBATCH -t 01:00:00", "--exclusive=user"):
+        assert line in slurm
+    assert "#PBS -q main" in pbs and "walltime=01:00:00" in pbs and "\ncd $PBS_O_WORKDIR\n" in pbs
+    assert all(re.search(r"-m distributed\.cli\.dask_worker tcp://\S+ .*--nthreads 1", script) for script in (slurm, pbs))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{kind: moon, jobs: 1, options: {}}", "must give kind (slurm, pbs, kubernetes), jobs and options"),
+        ("{kind: slurm, jobs: 1}", "must give kind"),
+        ("{kind: kubernetes, jobs: 1, options: {}}", "needs the package dask-kubernetes; install it first"),
+    ],
+)
+def test_refuses_a_cluster_that_it_cannot_open(tmp_path, text, message):
+    (tmp_path / "c.yaml").write_text(text)
+    with pytest.raises(ValueError, match=re.escape(message)):
+        cluster.described(tmp_path / "c.yaml")
+
+
+def test_gpus_are_those_that_may_be_used(monkeypatch):
+    monkeypatch.setitem(os.environ, "CUDA_VISIBLE_DEVICES", "2,5")
+    assert cluster.gpus() == ["2", "5"]
+    monkeypatch.setitem(os.environ, "CUDA_VISIBLE_DEVICES", "")
+    assert cluster.gpus() == []
