@@ -3,8 +3,8 @@
 python -m pipelines.crate [--out FOLDER] [--no-validate]
 
 The crate holds workflow, parameters, lock, notebooks as they ran, claims and report; data are named by licence and hash.
-Profile: Workflow Run RO-Crate 0.5, https://w3id.org/ro/wfrun/workflow/0.5. The validator (roc-validator) is a tool of its own,
-which uv fetches the first time.
+Profile: Workflow Run RO-Crate 0.5, https://w3id.org/ro/wfrun/workflow/0.5. The validator has an environment of its own, which
+uv makes the first time; it then needs no network.
 """
 
 import argparse
@@ -14,6 +14,7 @@ import shutil
 import subprocess
 import sys
 from datetime import UTC, datetime
+from importlib import resources
 from importlib.metadata import version
 from pathlib import Path
 
@@ -34,6 +35,7 @@ PROFILES = {
 INPUTS = ("params.yaml", "dvc.lock", "data.dvc", "requirements.lock", "references.bib")
 RESULTS = ("reports/index.html", "reports/claims.json")
 LICENCE = "https://spdx.org/licenses/MIT"
+TERMS = {"sha256": "https://w3id.org/ro/terms/workflow-run#sha256", "creditText": "http://schema.org/creditText"}
 
 
 def hashed(path: Path) -> dict[str, str]:
@@ -59,7 +61,8 @@ def built(root: Path) -> ROCrate:
     """
     if missing := [name for name in (*INPUTS, *RESULTS) if not (root / name).exists()]:
         raise FileNotFoundError(f"{missing[0]} does not exist; `make repro` writes it")
-    crate = ROCrate(version="1.1")  # what the profile builds on
+    crate = ROCrate()  # of 1.1, which the profile builds on; releases from 0.15 on write a later one
+    crate.metadata.extra_terms = TERMS
     crate.name, crate.license = "Hourglass: a run of the workbook", LICENCE
     crate.description = (
         "Which published claims about bottlenecks in neural networks hold: workflow, parameters, claims, report."
@@ -90,8 +93,8 @@ def built(root: Path) -> ROCrate:
 
 
 def data_set(crate: ROCrate, card: dict[str, str]) -> ContextEntity:
-    """Add one data set that the run read, by its card."""
-    about = {"@type": "Dataset", "name": card["name"], "description": card["text"]}
+    """Add one data set that the run read, by its card; the crate calls only what it contains a data set."""
+    about = {"@type": "CreativeWork", "name": card["name"], "description": card["text"]}
     about |= {"license": card.get("licence", card.get("license", "see the description"))}
     return crate.add(ContextEntity(crate, f"#data-{card['name']}", about))
 
@@ -126,9 +129,10 @@ def citations(bibliography: str, keys: set[str]) -> dict[str, dict]:
 
 def validated(folder: Path) -> subprocess.CompletedProcess:
     """Return the verdict of an independent validator on a crate: by the rules that the profile requires."""
-    tool = [sys.executable, "-m", "uv", "tool", "run", "--quiet", "--from", VALIDATOR, "rocrate-validator", "--no-interactive"]
-    options = ["--profile-identifier", "workflow-run-crate", "--requirement-severity", "REQUIRED", "--no-paging"]
-    return subprocess.run([*tool, "validate", *options, str(folder)], capture_output=True, text=True)
+    alone = ["uv", "run", "--quiet", "--isolated", "--no-project", "--with", VALIDATOR, "python"]
+    script = Path(__file__).with_name("crate_validator.py")
+    context = resources.files("rocrate") / "data/ro-crate.jsonld"
+    return subprocess.run([sys.executable, "-m", *alone, script, folder, context], capture_output=True, text=True)
 
 
 def main(argv: list[str] | None = None) -> int:

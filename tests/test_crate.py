@@ -1,4 +1,4 @@
-"""The exported crate reads back with the run's files and their hashes; without a run there is none."""
+"""The exported crate reads back with the run's files and their hashes, and is valid; without a run there is none."""
 
 import hashlib
 import json
@@ -37,3 +37,13 @@ def test_without_a_run_there_is_no_crate(root):
     (root / "reports/claims.json").unlink()
     with pytest.raises(FileNotFoundError, match=r"reports/claims\.json does not exist; `make repro` writes it"):
         crate.built(root)
+
+
+def test_an_independent_validator_accepts_it_and_refuses_one_without_its_run(root):
+    crate.built(root).write(root / "crate")
+    done = crate.validated(root / "crate")
+    assert done.returncode == 0 and "no breach of the profile workflow-run-crate" in done.stdout, done.stdout + done.stderr
+    path = root / "crate/ro-crate-metadata.json"
+    path.write_text(path.read_text().replace('"mainEntity"', '"about"'))
+    done = crate.validated(root / "crate")
+    assert done.returncode == 1 and "mainEntity" in done.stdout, done.stdout + done.stderr

@@ -68,6 +68,7 @@ def test_a_try_tells_its_numbers_or_its_error(toy):
 
 
 def test_a_try_that_is_ended_leaves_no_kernel(toy):
+    (toy.root / "build/scratch/toy/half").unlink(missing_ok=True)
     command = [sys.executable, "-m", "pipelines.attempt", "toy", '{"wait": 60}']
     running = subprocess.Popen(command, cwd=toy.root, env=toy.environment)
     wait_for(toy.root / "build/scratch/toy/half")
