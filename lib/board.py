@@ -1,7 +1,6 @@
 """What there is to run and how it stands: stages by dvc.yaml and dvc.lock, sweeps by their folders; and rows of any table."""
 
 import fcntl
-import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -69,17 +68,37 @@ def locked(path: Path) -> bool:
     return False
 
 
+def points(root: Path, name: str) -> tuple[pd.DataFrame, int]:
+    """Return a row for each point of a sweep that has come, in the order of the sweep, and how many there will be.
+
+    Columns: parameters, numbers, status, error, seconds. Errors: ValueError for a sweep that was never begun.
+    """
+    folder = root / "build/sweeps" / name
+    if not (folder / "points.json").exists():
+        raise ValueError(f"sweep {name} was never begun; `make sweep NAME={name}` runs it")
+    asked, found = runs.read_json(folder / "points.json"), []
+    for key, values in asked.items():
+        if (place := folder / "rows" / f"{key}.json").exists():
+            row = runs.read_json(place)
+            found.append(values | row["result"] | {part: row[part] for part in ("status", "error", "seconds")})
+    if not found and (folder / "table.parquet").exists():  # a stage keeps its table alone
+        return pd.read_parquet(folder / "table.parquet").drop(columns=["key", "started"], errors="ignore"), len(asked)
+    return pd.DataFrame(found), len(asked)
+
+
 def sweeps(root: Path) -> pd.DataFrame:
-    """Return sweep, status (running or not), points finished and failed, of every sweep that was begun."""
+    """Return sweep, status (running or not), points asked for, finished and failed, of every sweep that was begun."""
     rows = []
-    for folder in sorted((root / "build/sweeps").glob("*")):
-        kept = [json.loads(path.read_text()) for path in (folder / "rows").glob("[!.]*.json")]
-        if not kept and (folder / "table.parquet").exists():  # a stage keeps its table alone
-            kept = pd.read_parquet(folder / "table.parquet").to_dict("records")
+    for folder in sorted(path.parent for path in (root / "build/sweeps").glob("*/points.json")):
+        table, asked = points(root, folder.name)
         status = "running" if locked(folder / "lock") else "stands"
-        counts = {"finished": len(kept), "failed": sum(row["status"] == "failed" for row in kept)}
+        counts = {
+            "points": asked,
+            "finished": len(table),
+            "failed": int((table["status"] == "failed").sum()) if len(table) else 0,
+        }
         rows.append({"sweep": folder.name, "status": status} | counts)
-    return pd.DataFrame(rows, columns=["sweep", "status", "finished", "failed"])
+    return pd.DataFrame(rows, columns=["sweep", "status", "points", "finished", "failed"])
 
 
 def picked(table: pd.DataFrame, *, where: str = "", by: str | None = None, falling: bool = False) -> pd.DataFrame:

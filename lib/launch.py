@@ -10,7 +10,8 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import ipywidgets as widgets
@@ -20,6 +21,8 @@ from lib import board, runs
 from lib.fields import Field, allowed, fields, literal
 from lib.notebook import shown
 
+Counted = Callable[[], tuple[int, int]]  # how much is done, and how much there is
+Task = Callable[[], tuple[list[str], Counted]]
 POLL = 0.2  # seconds between two looks at a notebook that runs
 
 
@@ -51,24 +54,32 @@ def progress(path: Path) -> tuple[int, int]:
     return sum(cell["metadata"].get("papermill", {}).get("status") == "completed" for cell in cells), len(cells)
 
 
-def runner(task: Callable[[], tuple[list[str], Path]], after: Callable[[], None] = lambda: None) -> widgets.Box:
-    """Return buttons that run a module of this repository and stop it, with a bar that counts the cells of its notebook.
+def executed(name: str) -> Counted:
+    """Return what counts the cells of a notebook that is about to run, and will grow at a place in the repository."""
+    path = runs.at(name)
+    path.unlink(missing_ok=True)
+    return lambda: progress(path)
 
-    task() gives `python -m` arguments and the file of the notebook that grows meanwhile; what it raises is shown, as are the
+
+def runner(task: Task, *, after: Callable[[], None] = lambda: None, bar: widgets.IntProgress | None = None) -> widgets.Box:
+    """Return buttons that run a module of this repository and stop it, with a bar.
+
+    task() gives `python -m` arguments and what counts how much is done and will be; what it raises is shown, as are the
     last lines of a run that failed.
     """
     run, stop = widgets.Button(description="Run", button_style="primary"), widgets.Button(description="Stop", disabled=True)
-    bar, said, held = widgets.IntProgress(min=0, max=1), widgets.HTML(), []
+    bar, said, held = bar or widgets.IntProgress(min=0, max=1), widgets.HTML(), []
 
     def show(text: str) -> None:
         said.value = f"<pre>{html.escape(text)}</pre>"
 
-    def work(process: subprocess.Popen, executed: Path) -> None:
+    def work(process: subprocess.Popen, counted: Counted) -> None:
         out, ended = [], threading.Event()
         threading.Thread(target=lambda: (out.append(process.communicate()[0]), ended.set()), daemon=True).start()
         while not ended.wait(POLL):
-            done, count = progress(executed)
-            bar.value, bar.max = max(bar.value, done), max(bar.max, count)
+            done, count = counted()
+            bar.max = max(bar.max, count)  # first, as it bounds the value
+            bar.value = max(bar.value, done)
         good = process.returncode == 0
         bar.bar_style, bar.value = ("success", bar.max) if good else ("danger", bar.value)
         stopped = "stopped" if process.returncode < 0 else "failed"
@@ -78,16 +89,15 @@ def runner(task: Callable[[], tuple[list[str], Path]], after: Callable[[], None]
 
     def start(_: widgets.Button) -> None:
         try:
-            arguments, executed = task()
+            arguments, counted = task()
         except ValueError as error:
             return show(str(error))
-        executed.unlink(missing_ok=True)
         bar.value, bar.max, bar.bar_style, run.disabled, stop.disabled = 0, 1, "", True, False
         show("running")
         own = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
         options = {"cwd": runs.ROOT, "env": own, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
         held[:] = [subprocess.Popen([sys.executable, "-m", *arguments], **options)]
-        threading.Thread(target=work, args=(held[0], executed), daemon=True).start()
+        threading.Thread(target=work, args=(held[0], counted), daemon=True).start()
         return None
 
     run.on_click(start)
@@ -103,9 +113,9 @@ def form(name: str) -> widgets.Box:
     asked = [one for one in fields(runs.at(f"notebooks/{name}.ipynb")) if one.name != "out"]
     controls = [entry(one) for one in asked]
 
-    def task() -> tuple[list[str], Path]:
+    def task() -> tuple[list[str], Counted]:
         values = {one.name: given(one, control.value) for one, control in zip(asked, controls, strict=True)}
-        return ["pipelines.attempt", name, json.dumps(values)], runs.at(f"build/scratch/{name}.ipynb")
+        return ["pipelines.attempt", name, json.dumps(values)], executed(f"build/scratch/{name}.ipynb")
 
     return widgets.VBox([*controls, runner(task)])
 
@@ -115,16 +125,25 @@ def given(asked: Field, value: object) -> object:
     return literal(asked, value) if isinstance(asked.default, list | dict) else allowed(asked, value)
 
 
-def results(table: pd.DataFrame, *, rows: int = 40) -> widgets.Box:
-    """Return a table with a menu of columns to sort by, and a line of conditions that filters its rows (lib.board.picked)."""
+def results(read: Callable[[], pd.DataFrame], *, rows: int = 40, also: Sequence = ()) -> widgets.Box:
+    """Return a table with a menu of columns to sort by, and a line of conditions that filters its rows (lib.board.picked).
+
+    read() gives the table, again whenever a control changes, or one of the widgets that `also` names.
+    """
     wide = {"continuous_update": False, "placeholder": "beta <= 0.1, status = done", "description": "where"}
     controls = {
-        "by": widgets.Dropdown(options=[("as it is", None), *((str(name), name) for name in table)], description="sort by"),
+        "by": widgets.Dropdown(description="sort by"),
         "falling": widgets.Checkbox(description="largest first"),
         "where": widgets.Text(**wide),
     }
 
     def draw(**asked: object) -> str:
+        if not len(table := read()):
+            return "<p>no row yet</p>"
+        options = (("as it is", None), *((str(name), name) for name in table))
+        if options != controls["by"].options:
+            controls["by"].options = options
+            asked["by"] = None
         try:
             found = board.picked(table, **asked)
         except ValueError as error:
@@ -132,7 +151,31 @@ def results(table: pd.DataFrame, *, rows: int = 40) -> widgets.Box:
         told = f"<p>{len(found)} of {len(table)} rows{f', the first {rows}' if len(found) > rows else ''}</p>"
         return told + found.head(rows).to_html(index=False, na_rep="", float_format="{:.4g}".format, border=0)
 
-    return shown(draw, controls)
+    return shown(draw, controls, also=also)
+
+
+def sweeper() -> widgets.Box:
+    """Return a menu of the sweeps in pipelines/sweeps, buttons that run one and stop it, and its table, which grows meanwhile.
+
+    What was stopped goes on where it was when it is run again.
+    """
+    names = sorted(path.stem for path in runs.at("pipelines/sweeps").glob("*.yaml"))
+    menu, bar = widgets.Dropdown(options=names, description="sweep"), widgets.IntProgress(min=0, max=1)
+
+    def come() -> tuple[pd.DataFrame, int]:
+        try:
+            return board.points(runs.ROOT, menu.value)
+        except ValueError:
+            return pd.DataFrame(), 0
+
+    def counted() -> tuple[int, int]:
+        table, count = come()
+        return len(table), count
+
+    def task() -> tuple[list[str], Counted]:
+        return ["pipelines.sweep", f"pipelines/sweeps/{menu.value}.yaml"], counted
+
+    return widgets.VBox([menu, runner(task, bar=bar), results(lambda: come()[0], also=[menu, bar])])
 
 
 def launcher() -> widgets.Box:
@@ -144,10 +187,11 @@ def launcher() -> widgets.Box:
         asked = [sys.executable, "-m", "dvc", "status", "--json"]
         told = subprocess.run(asked, cwd=runs.ROOT, capture_output=True, text=True).stdout
         tables = [board.standing(runs.ROOT, json.loads(told or "{}")), board.sweeps(runs.ROOT)]
-        place.children = [results(table, rows=200) for table in tables if len(table)]
+        place.children = [results(partial(pd.DataFrame, table), rows=200) for table in tables if len(table)]
 
-    def task() -> tuple[list[str], Path]:
-        return ["dvc", "repro", "--quiet", menu.value], runs.at(f"build/partial/{board.stages(runs.ROOT)[menu.value]}.ipynb")
+    def task() -> tuple[list[str], Counted]:
+        notebook = board.stages(runs.ROOT)[menu.value]
+        return ["dvc", "repro", "--quiet", menu.value], executed(f"build/partial/{notebook}.ipynb")
 
     refresh.on_click(look)
     look()

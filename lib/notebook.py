@@ -1,7 +1,7 @@
 """Widgets that explore. What they show is drawn by lib.explore and koopman_views; lib.launch has those that run things."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import ipywidgets as widgets
 import pandas as pd
@@ -15,14 +15,17 @@ def choice(label: str, options: list) -> widgets.SelectMultiple:
     return widgets.SelectMultiple(options=options, value=options, rows=min(6, len(options)), description=label)
 
 
-def shown(draw: Callable[..., str], controls: dict[str, widgets.ValueWidget]) -> widgets.Box:
-    """Return the controls beside a picture that draw(**values of the controls) gives again whenever one of them changes."""
+def shown(draw: Callable[..., str], controls: dict[str, widgets.ValueWidget], *, also: Sequence = ()) -> widgets.Box:
+    """Return the controls beside a picture that draw(**values of the controls) gives again whenever one of them changes.
+
+    also: widgets that stand elsewhere, whose change of value has it drawn again too.
+    """
     picture = widgets.HTML()
 
     def redraw(_: dict | None = None) -> None:
         picture.value = draw(**{name: control.value for name, control in controls.items()})
 
-    for control in controls.values():
+    for control in (*controls.values(), *also):
         control.observe(redraw, "value")
     redraw()
     return widgets.HBox([widgets.VBox(list(controls.values())), picture])

@@ -61,6 +61,17 @@ def alone(state: Path) -> Iterator[None]:
         yield
 
 
+def fetch(sweep: sweep_points.Sweep) -> None:
+    """Have DVC bring the embedded data if something that the sweep reads is not there.
+
+    Errors: ValueError if it is still not there.
+    """
+    if Path("data.dvc").exists() and not all(Path(name).exists() for name in sweep.reads):
+        sweep_table.dvc("pull", "data.dvc")
+    if missing := [name for name in sweep.reads if not Path(name).exists()]:
+        raise ValueError(f"it reads {missing[0]}, which does not exist; name files and folders of this repository in `reads`")
+
+
 def come(client: cluster.Client, tasks: dict[str, Task]) -> Iterator[tuple[str, dict | None]]:
     """Yield each point's row as it comes, none for a point that is lost with its scheduler."""
     futures = {client.submit(run_point, task, key=key, pure=False): key for key, task in tasks.items()}
@@ -83,6 +94,7 @@ def run(args: argparse.Namespace, sweep: sweep_points.Sweep, state: Path) -> int
     keys = sweep_points.keys(sweep)
     clean = state / "notebook.ipynb"
     write(sweep_points.notebook(sweep.notebook), clean)
+    keep(state / "points.json", dict(zip(keys, sweep.points, strict=True)))
     tasks = {
         key: Task(str(state), str(clean), key, values, sweep.result) for key, values in zip(keys, sweep.values, strict=True)
     }
@@ -148,7 +160,7 @@ def main(argv: list[str] | None = None) -> int:
         if args.script:
             print(cluster.script(Path(args.cluster)))
             return 0
-        sweep = sweep_points.read(args.sweep)
+        fetch(sweep := sweep_points.read(args.sweep))
         if args.point is not None:
             return again(sweep, args.point)
         with alone(STATE / name):

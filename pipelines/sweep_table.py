@@ -1,6 +1,8 @@
 """The table that a sweep leaves: a row a point, written whole each time, tracked by DVC when it is complete."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pandas as pd
@@ -43,7 +45,19 @@ def place(sweep: Sweep, found: pd.DataFrame, *, tracked: bool) -> None:
     facts = {"notebook": sweep.notebook, "varied": sweep.varied, "values": sweep.values, "points": sweep.points}
     runs.write_json(folder / "sweep.json", facts)
     if tracked and Path(".dvc").exists():
-        from dvc.cli import main
-
-        main(["commit", "--quiet", "--force", f"sweep@{sweep.name}"] if known else ["add", "--quiet", str(folder)])
+        if known:
+            dvc("repro", "strip")  # writes the notebook without outputs, which the stage reads
+            dvc("commit", "--force", f"sweep@{sweep.name}")
+        else:
+            dvc("add", str(folder))
     print(f"{len(found)} points, {int((found.status == 'failed').sum())} failed: {folder}/table.parquet")
+
+
+def dvc(*arguments: str) -> None:
+    """Run one DVC command without its own messages.
+
+    Errors: OSError with them if it fails.
+    """
+    done = subprocess.run([sys.executable, "-m", "dvc", *arguments], capture_output=True, text=True)
+    if done.returncode:
+        raise OSError(f"dvc {arguments[0]} failed: {done.stderr.strip() or done.stdout.strip()}")

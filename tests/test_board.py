@@ -50,19 +50,37 @@ def test_a_stage_stands_as_its_traces_say(root):
         assert board.standing(root, {"train@b": []}).status.tolist() == ["up to date", "running", "not run", "failed"]
 
 
-def test_sweeps_count_their_points(root):
-    rows = root / "build/sweeps/mine/rows"
-    rows.mkdir(parents=True)
+@pytest.fixture
+def swept(root):
+    """Two sweeps: one of which three of four points have come, and one that a stage ran."""
+    for name, count in (("mine", 4), ("old", 1)):
+        (root / "build/sweeps" / name / "rows").mkdir(parents=True)
+        asked = {f"k{number}": {"beta": number / 10} for number in range(count)}
+        (root / "build/sweeps" / name / "points.json").write_text(json.dumps(asked))
     for number, status in enumerate(("done", "failed", "done")):
-        (rows / f"{number}.json").write_text(json.dumps({"status": status}))
-    (rows / ".half.json").write_text("")
-    pd.DataFrame({"status": ["done"]}).to_parquet(root / "build/sweeps/old.parquet")
-    (root / "build/sweeps/old").mkdir()
-    (root / "build/sweeps/old.parquet").rename(root / "build/sweeps/old/table.parquet")
-    assert board.sweeps(root).values.tolist() == [["mine", "stands", 3, 1], ["old", "stands", 1, 0]]
-    with (root / "build/sweeps/mine/lock").open("w") as held:
+        row = {"status": status, "error": "", "seconds": 1.5, "result": {"test": 1.0 + number}, "started": 0.0}
+        (root / f"build/sweeps/mine/rows/k{number}.json").write_text(json.dumps(row))
+    (root / "build/sweeps/mine/rows/of_other_parameters.json").write_text("")
+    (root / "build/sweeps/mine/rows/.k3.json.1").write_text("")
+    table = pd.DataFrame({"key": ["k0"], "beta": [0.0], "status": ["done"], "started": [0.0]})
+    table.to_parquet(root / "build/sweeps/old/table.parquet")
+    return root
+
+
+def test_sweeps_count_their_points(swept):
+    assert board.sweeps(swept).values.tolist() == [["mine", "stands", 4, 3, 1], ["old", "stands", 1, 1, 0]]
+    with (swept / "build/sweeps/mine/lock").open("w") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
-        assert board.sweeps(root).status.tolist() == ["running", "stands"]
+        assert board.sweeps(swept).status.tolist() == ["running", "stands"]
+
+
+def test_points_that_have_come_are_rows_in_the_order_of_the_sweep(swept):
+    table, count = board.points(swept, "mine")
+    assert count == 4 and table.columns.tolist() == ["beta", "test", "status", "error", "seconds"]
+    assert table.beta.tolist() == [0.0, 0.1, 0.2] and table.test.tolist() == [1.0, 2.0, 3.0]
+    assert board.points(swept, "old")[0].columns.tolist() == ["beta", "status"]
+    with pytest.raises(ValueError, match="sweep other was never begun; `make sweep NAME=other` runs it"):
+        board.points(swept, "other")
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from pipelines import cluster, sweep_points
+from pipelines import cluster, sweep, sweep_points
 
 ROOT = Path(__file__).parents[1]
 PARAMETERS = 'x = 1\nrate = 0.5\nplan = {"lr": 0.1, "deep": {"k": 2}}\nout = "build/scratch"'
@@ -119,3 +119,11 @@ def test_gpus_are_those_that_may_be_used(monkeypatch):
     assert cluster.gpus() == ["2", "5"]
     monkeypatch.setitem(os.environ, "CUDA_VISIBLE_DEVICES", "")
     assert cluster.gpus() == []
+
+
+def test_what_it_reads_must_be_there(told):
+    asked = told("{notebook: small, points: {list: [{x: 1}]}, reads: [lib, data/raw]}")
+    with pytest.raises(ValueError, match=r"it reads data/raw, which does not exist; name files and folders of this repository"):
+        sweep.fetch(asked)
+    Path("data/raw").mkdir(parents=True)
+    sweep.fetch(asked)

@@ -1,4 +1,4 @@
-"""The launcher in JupyterLab, in a real browser: stages and how they stand, a form that runs a notebook, a table to sort."""
+"""The launcher in JupyterLab, in a real browser: stages as they stand, a form that runs a notebook, sweeps, a table to sort."""
 
 import re
 import shutil
@@ -16,6 +16,8 @@ from tests.pipeline.test_report import CHROMIUM, browser
 from tests.pipeline.test_runner import processes_end_in, wait_for
 from tests.pipeline.toy import ROOT, STAGES, Toy
 
+SWEEP = "notebook: toy\npoints:\n  list: [{epochs: 1}, {epochs: 2, mode: nan}, {epochs: 3}]\n"
+
 
 @pytest.fixture(scope="module")
 def toy(tmp_path_factory):
@@ -28,6 +30,7 @@ def toy(tmp_path_factory):
     toy.change("notebooks/launch.ipynb", "trials/one_network", "toy")
     toy.change("notebooks/launch.ipynb", "runs/sweeps/smoke/table.parquet", "table.parquet")
     pd.DataFrame({"beta": [0.1, 1.0, 0.01], "method": ["vib", "nib", "vib"]}).to_parquet(toy.root / "table.parquet")
+    (toy.root / "pipelines/sweeps/few.yaml").write_text(SWEEP)
     (toy.root / "dvc.yaml").write_text(STAGES)
     subprocess.run(["git", "init", "--quiet"], cwd=toy.root, check=True)
     assert toy.python("-m", "dvc", "init", "--quiet").returncode == 0
@@ -139,6 +142,16 @@ def test_a_run_that_fails_says_why_and_one_that_runs_can_be_stopped(page):
     expect(said(page, 1)).to_contain_text("running")
     press(page, 1, "Stop")
     expect(said(page, 1)).to_contain_text("stopped", timeout=20_000)
+
+
+@browser
+def test_a_sweep_is_run_and_its_rows_come(page, toy):
+    page.locator(".jupyter-widgets select").nth(-3).select_option("few")
+    press(page, 2, "Run")
+    expect(said(page, 2)).to_contain_text("3 points, 1 failed", timeout=90_000)
+    firsts = page.locator(".jupyter-widgets table").nth(-2).locator("tbody tr td:first-child")
+    expect(firsts).to_have_text(["1", "2", "3"])
+    assert len(pd.read_parquet(toy.root / "runs/other_sweeps/few/table.parquet")) == 3
 
 
 @browser
