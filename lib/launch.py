@@ -140,12 +140,12 @@ def results(read: Callable[[], pd.DataFrame], *, rows: int = 40, also: Sequence 
     def draw(**asked: object) -> str:
         if not len(table := read()):
             return "<p>no row yet</p>"
-        options = (("as it is", None), *((str(name), name) for name in table))
+        options = (("as it is", ""), *((str(name), name) for name in table))
         if options != controls["by"].options:
             controls["by"].options = options
-            asked["by"] = None
+            asked["by"] = ""
         try:
-            found = board.picked(table, **asked)
+            found = board.picked(table, **asked | {"by": asked["by"] or None})
         except ValueError as error:
             return f"<pre>{html.escape(str(error))}</pre>"
         told = f"<p>{len(found)} of {len(table)} rows{f', the first {rows}' if len(found) > rows else ''}</p>"

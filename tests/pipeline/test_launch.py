@@ -159,6 +159,7 @@ def test_a_table_is_sorted_and_filtered(page):
     table = page.locator(".jupyter-widgets table").last
     firsts = table.locator("tbody tr td:first-child")
     expect(firsts).to_have_text(["0.1", "1", "0.01"])
+    expect(page.locator(".jupyter-widgets select").last.locator("option:checked")).to_have_text("as it is")
     page.locator(".jupyter-widgets select").last.select_option("beta")
     expect(firsts).to_have_text(["0.01", "0.1", "1"])
     page.get_by_placeholder("beta <= 0.1").last.fill("method = vib")
