@@ -23,6 +23,7 @@ from lib.notebook import shown
 
 Counted = Callable[[], tuple[int, int]]  # how much is done, and how much there is
 Task = Callable[[], tuple[list[str], Counted]]
+AS_IS = ("as it is", "")  # a menu shows None as no choice at all
 POLL = 0.2  # seconds between two looks at a notebook that runs
 
 
@@ -132,7 +133,7 @@ def results(read: Callable[[], pd.DataFrame], *, rows: int = 40, also: Sequence 
     """
     wide = {"continuous_update": False, "placeholder": "beta <= 0.1, status = done", "description": "where"}
     controls = {
-        "by": widgets.Dropdown(description="sort by"),
+        "by": widgets.Dropdown(options=[AS_IS], description="sort by"),
         "falling": widgets.Checkbox(description="largest first"),
         "where": widgets.Text(**wide),
     }
@@ -140,7 +141,7 @@ def results(read: Callable[[], pd.DataFrame], *, rows: int = 40, also: Sequence 
     def draw(**asked: object) -> str:
         if not len(table := read()):
             return "<p>no row yet</p>"
-        options = (("as it is", ""), *((str(name), name) for name in table))
+        options = (AS_IS, *((str(name), name) for name in table))
         if options != controls["by"].options:
             controls["by"].options = options
             asked["by"] = ""
