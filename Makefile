@@ -32,7 +32,7 @@ unit: $(READY)
 	OMP_NUM_THREADS=1 $(PY) -m pytest tests -n 2 --dist loadfile --ignore tests/pipeline
 
 pipeline: $(READY)
-	$(PY) -m pytest tests/pipeline --durations 20
+	$(PY) -m pytest tests/pipeline -n 2 --dist loadgroup --durations 20
 
 nbval: $(READY)
 	$(PY) -m pytest --nbval --nbval-current-env -p tests.nbval_scratch -n 2 --dist loadfile notebooks

@@ -12,6 +12,13 @@ from pipelines import workspace
 ROOT = Path(__file__).parents[2]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give what works in the whole workbook to one worker, and every other file to one: copies are made and changed once."""
+    for item in items:
+        whole = {"workbook", "twins"} & {*item.fixturenames}
+        item.add_marker(pytest.mark.xdist_group("workbook" if whole else item.path.stem))
+
+
 def repro(copy: Path, *options: str) -> subprocess.CompletedProcess:
     return workspace.run(copy, "pipelines.repro", *options, capture_output=True, text=True)
 
