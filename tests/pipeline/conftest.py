@@ -12,6 +12,7 @@ from pipelines import workspace
 ROOT = Path(__file__).parents[2]
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Give what works in the whole workbook to one worker, and every other file to one: copies are made and changed once."""
     for item in items:
