@@ -8,7 +8,7 @@ export PATH := $(ENV)/bin:$(PATH)
 export VIRTUAL_ENV := $(ENV)
 unexport PYTHONPATH PYTHONHOME PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup repro test lint unit pipeline nbval lab notebooks claims report record sweep replay crate bench lock clean
+.PHONY: help setup repro test lint unit pipeline whole toys nbval lab notebooks claims report record sweep replay crate bench lock clean
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## */  make \1\t/' | expand -t 20
 
@@ -31,8 +31,15 @@ lint: $(READY)
 unit: $(READY)
 	OMP_NUM_THREADS=1 $(PY) -m pytest tests -n 2 --dist loadfile --ignore tests/pipeline
 
+# Side by side, as either waits much: what needs the whole workbook, and what does with a toy.
 pipeline: $(READY)
-	$(PY) -m pytest tests/pipeline -n 2 --dist loadgroup --durations 20
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target whole toys
+
+whole: $(READY)
+	$(PY) -m pytest tests/pipeline -m workbook --durations 12
+
+toys: $(READY)
+	$(PY) -m pytest tests/pipeline -m "not workbook" --durations 12
 
 nbval: $(READY)
 	$(PY) -m pytest --nbval --nbval-current-env -p tests.nbval_scratch -n 2 --dist loadfile notebooks

@@ -12,12 +12,11 @@ from pipelines import workspace
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give what works in the whole workbook to one worker, and every other file to one: copies are made and changed once."""
+    """Mark what works in the whole workbook, which `make` tests beside the rest."""
     for item in items:
-        whole = {"workbook", "twins"} & {*item.fixturenames}
-        item.add_marker(pytest.mark.xdist_group("workbook" if whole else item.path.stem))
+        if {"workbook", "twins"} & {*item.fixturenames}:
+            item.add_marker("workbook")
 
 
 def repro(copy: Path, *options: str) -> subprocess.CompletedProcess:
