@@ -11,6 +11,7 @@ level 2   data, estimators                 data with their truth; information an
 level 3   bottlenecks, trial               one objective a file: terms(model, x, y, noise) -> Terms; estimators on known tasks
           curves, stochastic               estimates after lossy compression: of known images, of a network with noise
           koopman                          dynamics made linear in well-chosen coordinates; measures of forecasts
+          concepts                         what a network knows in words: a CLIP of any size, banks, and heads on named concepts
           forecast                         forecasting with missing values: masks, windows, forecasters, their loop
           generalisation                   measures of networks against their generalisation gap
          spread                           one large run over several processes

@@ -15,7 +15,7 @@ LEVELS = [
     {"types", "checks", "kernels_triton", "progress", "checkpoint", "processes"},
     {"kernels", "nets", "convolutions", "plan", "swag", "correlation", "episodes"},
     {"data", "estimators"},
-    {"bottlenecks", "forecast", "koopman", "trial", "generalisation", "curves", "stochastic", "spread"},
+    {"bottlenecks", "concepts", "forecast", "koopman", "trial", "generalisation", "curves", "stochastic", "spread"},
     {"train", "plane", "attacks", "classifiers", "spectra", "contests"},
     {"rollouts", "logistic", "fields"},
     {"claims", "plot", "runs", "trained", "explore", "notebook", "activations", "inference"}
