@@ -25,6 +25,7 @@ level 6   claims, plot, runs, trained      the ledger, figures from tables, para
           explore, notebook                views that redraw while a slider moves; their widgets
          board, launch                    how stages and sweeps stand; forms and buttons that run them
           koopman_views                    views of models taken apart: pairs kept, what they foretell, modes as pictures
+          concept_panels                   views of a concept model: reasons, corrections, what discovered units fire on
           sweeps                           what a sweep's table says: fronts, sensitivities, its best points
           activations, inference           networks of many activations over time; intervals and rules from one value a seed
 """

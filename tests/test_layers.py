@@ -19,7 +19,7 @@ LEVELS = [
     {"train", "plane", "attacks", "classifiers", "spectra", "contests"},
     {"rollouts", "logistic", "fields"},
     {"claims", "plot", "runs", "trained", "explore", "notebook", "activations", "inference"}
-    | {"tradeoff", "gaps", "protocol", "koopman_views", "sweeps", "board", "launch"},
+    | {"tradeoff", "gaps", "protocol", "koopman_views", "concept_panels", "sweeps", "board", "launch"},
 ]
 LEVEL = {name: level for level, names in enumerate(LEVELS) for name in names}
 MODULES = sorted(p for p in (ROOT / "lib").rglob("*.py") if p != ROOT / "lib/__init__.py")
