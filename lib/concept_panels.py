@@ -99,7 +99,8 @@ def leading(found: Seen, picture: int) -> str:
 def reasons(found: Seen, *, picture: int, concept: str, most: int = 8) -> str:
     """Return a picture, where a concept's score comes from, and what the concepts add to the logit of the class given.
 
-    Bars: the `most` of greatest modulus that are not zero, green where the concept is in the picture and red where it is not, and the rest.
+    Bars: the `most` of greatest modulus that are not zero, green where the concept is in the picture and red where it is not,
+    and what is left.
     """
     why = explain(found.model, found.scores[picture : picture + 1])
     parts, there = why.contributions[0], found.truth[picture]
