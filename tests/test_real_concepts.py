@@ -7,7 +7,7 @@ import torch
 
 from lib.concepts import clip, small
 from lib.contests import annotated, published_words
-from lib.data import cifar, concept_sets
+from lib.data import cifar
 from lib.data.annotations import Annotated
 
 ROOT = Path(__file__).parents[1]
@@ -33,6 +33,17 @@ def test_a_split_has_each_image_once_and_attributes_that_vary():
     assert not torch.equal(annotated.split(tagged, 100, 6).train.x, data.train.x)
     with pytest.raises(ValueError, match=r"3 images leave no training image of .*; give more rows"):
         annotated.split(found, 3, 0)
+
+
+def test_of_many_classes_twenty_are_drawn():
+    found = told(400)._replace(y=torch.arange(400) % 40, classes=[f"class {k}" for k in range(40)])
+    some = annotated.fewer(found, 3)
+    assert len(some.classes) == 20 and some.y.bincount().tolist() == [10] * 20
+    named = [int(some.classes[k].split()[1]) for k in some.y.tolist()]
+    own = torch.isin(found.y, torch.tensor(named))
+    assert named == found.y[own].tolist() and torch.equal(some.truth, found.truth[own])
+    assert annotated.fewer(found, 4).classes != some.classes
+    assert annotated.fewer(few := told(50), 3) is few
 
 
 def test_errors_are_weakness_and_leaks_are_leakage():
@@ -120,10 +131,11 @@ def test_pictures_and_sentences_go_through_a_clip_to_a_table():
 def test_the_published_sets_go_through_a_clip(tmp_path, monkeypatch):
     monkeypatch.setenv("HOURGLASS_DATA_MIRROR", str(MIRROR))
     monkeypatch.setenv("HOURGLASS_CACHE", str(tmp_path))
-    pictures, others = cifar.cifar10(["data_batch_1"]), concept_sets.filtered("label-free CUB")
-    model = tiny()
-    for name in ("label-free CIFAR-10", "VLG CIFAR-10", "LaBo CIFAR-10"):
-        data = published_words.through(model, pictures, concept_sets.by_class(name), others, seed=0, rows=300, most=12)
-        assert len(data.classes.names) == 10 and data.train_truth.sum(1).min() >= 4
-    right = {row["method"]: row["accuracy"] for row in published_words.measured(data, 0)["methods"]}
-    assert right["linear probe"] > 0.15, "even random weights tell ships from frogs"
+    found = published_words.compared(tiny(), cifar.cifar10(["data_batch_1"]), [0, 1], rows=200, most=12)
+    assert (
+        set(found.set) == set(published_words.CIFAR10)
+        and found.groupby(["set", "table", "seed"]).size().to_list() == [6, 6, 7, 7] * 3
+    )
+    right = found[found.method == "linear probe"].accuracy
+    assert right.mean() > 0.15, "even random weights tell ships from frogs"
+    assert found[found.table == "levels"].level.isin(published_words.LEVELS).all() and found.accuracy.between(0, 1).all()

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+import pandas as pd
 import torch
 
 from lib import checks
@@ -10,6 +11,7 @@ from lib.concepts.bank import bank, named_classes
 from lib.concepts.bottleneck import accuracy, standardised
 from lib.contests.concept_methods import BANKS, METHODS, PATH
 from lib.contests.side_by_side import Tables
+from lib.data import concept_sets
 from lib.data.cifar import Pictures
 from lib.data.concept_sets import distinct
 from lib.data.embeddings import Embedded
@@ -19,6 +21,8 @@ SHARES = (0.6, 0.2)  # of pictures for training and validation; the rest is for 
 LEVELS = (5, 10)  # effective concepts
 KINDS = ("words", "random words", "random vectors")  # without directions: their labels would be those of classes
 COMPARED = ("linear probe", "zero-shot", "PCBM words", "PCBM-h", "random words", "random vectors")
+CIFAR10 = ("label-free CIFAR-10", "VLG CIFAR-10", "LaBo CIFAR-10")
+COLUMNS = ["set", "table", "seed", "method", "concepts", "level", "accuracy", "found", "reached"]
 PROMPT = "a photo of a {}"
 
 
@@ -65,6 +69,20 @@ def through(
     vocabulary = [text for text in distinct(list(others)) if text.lower() not in owners]
     words = Words(concepts.names, concepts.vectors.double()), prompts, Words(vocabulary, model.embed_texts(vocabulary).double())
     return Embedded(*parts, table[parts[0].y], table[parts[2].y], *words)
+
+
+def compared(model: clip.Backbone, pictures: Pictures, seeds: Sequence[int], *, rows: int, most: int = 20) -> pd.DataFrame:
+    """Return accuracies on CIFAR-10 by each published set: columns set, table, seed, method or concepts and level, accuracy.
+
+    A row of table `methods` is a method, one of `levels` a kind of concepts at a number of effective ones.
+    """
+    birds, parts = concept_sets.filtered("label-free CUB"), []
+    for name in CIFAR10:
+        said = concept_sets.by_class(name)
+        for seed in seeds:
+            made = measured(through(model, pictures, said, birds, seed=seed, rows=rows, most=most), seed)
+            parts += [{"set": name, "table": kind} | row for kind, found in made.items() for row in found]
+    return pd.DataFrame(parts, columns=COLUMNS)
 
 
 def measured(data: Embedded, seed: int) -> Tables:
