@@ -4,6 +4,8 @@ import io
 import json
 import os
 import pickle
+import subprocess
+import sys
 import tarfile
 from pathlib import Path
 
@@ -19,7 +21,6 @@ ROOT = Path(__file__).parents[1]
 MIRROR = ROOT.parent / "shared/data"
 RAW = ROOT / "data/raw"
 mirrored = pytest.mark.skipif(not MIRROR.exists(), reason=f"the mirror of public data {MIRROR} is not here")
-embedded = pytest.mark.skipif(not RAW.exists(), reason="data/raw is not here; `dvc pull data.dvc` brings it")
 
 
 @pytest.fixture
@@ -212,10 +213,17 @@ def test_ink_is_counted_in_parts():
         annotations.annotated("skin", RAW)
 
 
-@embedded
+@pytest.fixture(scope="module")
+def raw() -> Path:
+    """The embedded data, as `make repro` pulls them."""
+    if not RAW.exists():
+        subprocess.run([sys.executable, "-m", "dvc", "pull", "--quiet", "data.dvc"], cwd=ROOT, check=True)
+    return RAW
+
+
 @pytest.mark.parametrize(("name", "n"), [("digits", 1797), ("mnist_digits", 5000)])
-def test_holes_of_digits_are_those_of_their_shapes(name, n):
-    found = annotations.annotated(name, RAW)
+def test_holes_of_digits_are_those_of_their_shapes(name, n, raw):
+    found = annotations.annotated(name, raw)
     assert found.truth.shape == (n, 18)
     one, two = (found.truth[:, found.concepts.index(f"{word} hole{s}")].double() for word, s in (("one", ""), ("two", "s")))
     by = torch.tensor([(one[found.y == k].mean(), two[found.y == k].mean()) for k in range(10)])

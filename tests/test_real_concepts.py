@@ -5,10 +5,11 @@ from pathlib import Path
 import pytest
 import torch
 
+from lib import runs
 from lib.concepts import clip, small
 from lib.contests import annotated, published_words
 from lib.data import cifar
-from lib.data.annotations import Annotated
+from lib.data.annotations import ANNOTATED, Annotated
 
 ROOT = Path(__file__).parents[1]
 MIRROR = ROOT.parent / "shared/data"
@@ -77,6 +78,12 @@ def test_tables_have_a_row_a_seed():
     assert {name: len(table) for name, table in found.items()} == {"heads": 2, "levels": 24, "impure": 6}
     again = annotated.measure(told(300), [1], rows=300, workers=1)["heads"]
     assert again.iloc[0].to_dict() == found["heads"][found["heads"].seed == 1].iloc[0].to_dict()
+
+
+def test_sets_that_are_named_can_be_read():
+    record = runs.read_yaml(ROOT / "pipelines/records/concepts_on_real_data.yaml")
+    named = [given["trials"]["annotated_sets"]["parameters"]["sets"] for given in (record, runs.parameters(ROOT))]
+    assert sorted(sum(named, [])) == sorted(ANNOTATED), "a set is judged nowhere, or named and not known"
 
 
 # Published sentences.
