@@ -11,6 +11,7 @@ level 2   data, estimators                 data with their truth; information an
 level 3   bottlenecks, trial               one objective a file: terms(model, x, y, noise) -> Terms; estimators on known tasks
           curves, stochastic               estimates after lossy compression: of known images, of a network with noise
           koopman                          dynamics made linear in well-chosen coordinates; measures of forecasts
+          concepts                         what a network knows in words: a CLIP of any size, banks, and heads on named concepts
           forecast                         forecasting with missing values: masks, windows, forecasters, their loop
           generalisation                   measures of networks against their generalisation gap
          spread                           one large run over several processes
@@ -24,6 +25,7 @@ level 6   claims, plot, runs, trained      the ledger, figures from tables, para
           explore, notebook                views that redraw while a slider moves; their widgets
          board, launch                    how stages and sweeps stand; forms and buttons that run them
           koopman_views                    views of models taken apart: pairs kept, what they foretell, modes as pictures
+          concept_panels                   views of a concept model: reasons, corrections, what discovered units fire on
           sweeps                           what a sweep's table says: fronts, sensitivities, its best points
           activations, inference           networks of many activations over time; intervals and rules from one value a seed
 """

@@ -1,4 +1,4 @@
-"""Widgets that explore. What they show is drawn by lib.explore and koopman_views; lib.launch has those that run things."""
+"""Widgets that explore. What they show is drawn by explore, koopman_views and concept_panels; launch has those that run."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 import ipywidgets as widgets
 import pandas as pd
 
-from lib import explore, koopman_views
+from lib import concept_panels, explore, koopman_views
 from lib.rollouts import Pieces
 
 
@@ -92,3 +92,60 @@ def mode_explorer(pieces: Pieces, phases: int = 24) -> widgets.Box:
         return koopman_views.mode(pieces, pair=pair, phase=2 * math.pi * phase / phases)
 
     return widgets.VBox([film, shown(draw, {"pair": pair, "phase": slider})])
+
+
+def reason_explorer(found: concept_panels.Seen) -> widgets.Box:
+    """Return why a picture was given its class, with menus of pictures and of the concept whose map is shown."""
+    controls = {
+        "picture": pictures(found),
+        "concept": widgets.Dropdown(options=found.model.concepts, value=concept_panels.leading(found, 0), description="map of"),
+    }
+    return widgets.VBox(shown(lambda **values: concept_panels.reasons(found, **values), controls).children)
+
+
+def pictures(found: concept_panels.Seen) -> widgets.Dropdown:
+    """Return a menu of pictures, by what they are and what they are read as."""
+    return widgets.Dropdown(options=concept_panels.titles(found), description="picture", layout={"width": "420px"})
+
+
+def correction_explorer(found: concept_panels.Seen) -> widgets.Box:
+    """Return the classes of a picture below a button for each concept in use, which says it there, absent, or nothing.
+
+    What was said is forgotten when another picture is chosen.
+    """
+    menu = pictures(found)
+    drawn, said = widgets.HTML(), {}
+    buttons = {name: widgets.Button(description=name, tooltip=name) for name in concept_panels.used(found)}
+
+    def redraw() -> None:
+        for name, button in buttons.items():
+            button.description = name if name not in said else f"{name}: {'there' if said[name] else 'absent'}"
+            button.button_style = {None: "", True: "success", False: "danger"}[said.get(name)]
+        drawn.value = concept_panels.corrected(found, picture=menu.value, said=said)
+
+    def turn(button: widgets.Button) -> None:
+        name = button.tooltip
+        if name not in said:
+            said[name] = True
+        elif said[name]:
+            said[name] = False
+        else:
+            del said[name]
+        redraw()
+
+    def forget(_: dict) -> None:
+        said.clear()
+        redraw()
+
+    for button in buttons.values():
+        button.on_click(turn)
+    menu.observe(forget, "value")
+    redraw()
+    return widgets.VBox([menu, widgets.Box(list(buttons.values()), layout={"flex_flow": "row wrap"}), drawn])
+
+
+def gallery_explorer(found: concept_panels.Units) -> widgets.Box:
+    """Return the pictures on which a discovered unit fires most, with a menu of units by name."""
+    options = [(f"{i}: {name}", i) for i, name in enumerate(found.names)]
+    controls = {"unit": widgets.Dropdown(options=options, description="unit")}
+    return widgets.VBox(shown(lambda **values: concept_panels.fired(found, **values), controls).children)

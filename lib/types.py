@@ -1,5 +1,6 @@
 """The few shapes that everything passes around. `...` is an optional leading axis of stacked members (seeds x betas)."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from torch import Tensor
@@ -52,3 +53,10 @@ class Trajectories(NamedTuple):
     dt: float  # time between snapshots; 1 for a map
     truth: dict  # exact values, e.g. {"spectrum": complex eigenvalues of one step}
     controls: Tensor | None = None  # (B, T - 1, m): what acted between snapshot t and t + 1
+
+
+class Words(NamedTuple):
+    """Names and what each is to an encoder; anything with these two fields serves as such."""
+
+    names: Sequence[str]
+    vectors: Tensor  # (m, d)

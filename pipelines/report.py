@@ -111,7 +111,8 @@ def build() -> None:
     params = runs.parameters(Path.cwd())
     studies = [study(name) for name in params["studies"]]
     rows = claims.check([row for s in studies for row in s["claims"]], "the report")
-    cards = {path.parent.name: html(path.read_text()) for path in sorted(Path("data/raw").glob("*/card.md"))}
+    places = [*sorted(Path("data/raw").glob("*/card.md")), *Path("runs").glob("concepts/clip/scenes/card.md")]
+    cards = {path.parent.name: html(path.read_text()) for path in places}
     facts = {"scale": params["scale"], "seeds": params["seeds"], "params": params, "studies": studies, "rows": rows}
     facts |= {"recorded": recorded(), "facts": environment_facts(), "cards": cards}
     facts |= {"summary": figures(REPORTS / "summary"), "explored": figures(REPORTS / "explore")}

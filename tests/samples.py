@@ -7,3 +7,18 @@ from torch import Tensor
 def normal(*shape: int, seed: int) -> Tensor:
     """Return standard normals in double precision."""
     return torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+def planted(n: int, *, seed: int, classes: int = 4, concepts: int = 6, width: int = 16, spread: float = 0.1) -> tuple:
+    """Return unit embeddings (n, width), labels (n,) and attributes (n, concepts), with the atoms that make them.
+
+    An embedding is the sum of the atoms it has, plus noise and what all embeddings share; class k has attribute k, others by
+    chance.
+    """
+    atoms = torch.linalg.qr(normal(width, width, seed=99)).Q
+    draw = torch.Generator().manual_seed(seed)
+    y = torch.randint(classes, (n,), generator=draw)
+    truth = (torch.rand(n, concepts, generator=draw) < 0.3).long()
+    truth[:, :classes] = torch.nn.functional.one_hot(y, classes)
+    x = truth.double() @ atoms[:concepts] + atoms[-1] + spread * normal(n, width, seed=seed + 1)
+    return x / x.norm(dim=1, keepdim=True), y, truth, atoms[:concepts]

@@ -15,11 +15,11 @@ LEVELS = [
     {"types", "checks", "kernels_triton", "progress", "checkpoint", "processes"},
     {"kernels", "nets", "convolutions", "plan", "swag", "correlation", "episodes"},
     {"data", "estimators"},
-    {"bottlenecks", "forecast", "koopman", "trial", "generalisation", "curves", "stochastic", "spread"},
+    {"bottlenecks", "concepts", "forecast", "koopman", "trial", "generalisation", "curves", "stochastic", "spread"},
     {"train", "plane", "attacks", "classifiers", "spectra", "contests"},
     {"rollouts", "logistic", "fields"},
     {"claims", "plot", "runs", "trained", "explore", "notebook", "activations", "inference"}
-    | {"tradeoff", "gaps", "protocol", "koopman_views", "sweeps", "board", "launch"},
+    | {"tradeoff", "gaps", "protocol", "koopman_views", "concept_panels", "sweeps", "board", "launch"},
 ]
 LEVEL = {name: level for level, names in enumerate(LEVELS) for name in names}
 MODULES = sorted(p for p in (ROOT / "lib").rglob("*.py") if p != ROOT / "lib/__init__.py")

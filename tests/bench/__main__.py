@@ -10,11 +10,13 @@ from pathlib import Path
 
 from lib import checks
 from lib.runs import write_json
-from tests.bench import dynamics, koopman, koopman_deep, large, layers, neighbours, pairwise, sweeps, training
+from tests.bench import concepts, dynamics, koopman, koopman_deep, large, layers, neighbours, pairwise, scenes, sweeps, training
 
 GROUPS = {"pairwise": pairwise, "layers": layers, "neighbours": neighbours, "training": training, "large": large}
-GROUPS |= {"dynamics": dynamics, "koopman": koopman, "koopman_deep": koopman_deep, "sweeps": sweeps}
+GROUPS |= {"dynamics": dynamics, "koopman": koopman, "koopman_deep": koopman_deep}
+GROUPS |= {"concepts": concepts, "scenes": scenes, "sweeps": sweeps}
 PACKAGES = ("torch", "numpy", "scipy", "scikit-learn", "numba", "npeet_plus", "pykeops", "kooplearn", "pydmd", "papermill")
+PACKAGES += ("open_clip_torch",)
 
 
 def ratio(row: dict) -> str:

@@ -1,0 +1,85 @@
+"""Captioned scenes through a CLIP as a task of concept models: warm or cold shapes, before a background that may mislead.
+
+The background is tied to the shape in training alone, by a knob, so that a head can learn what the test does not keep.
+"""
+
+from functools import cache
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from lib.concepts import clip, zero_shot
+from lib.concepts.agreement import centres
+from lib.data.captions.attributes import ATTRIBUTES, COLUMN
+from lib.data.captions.scenes import Scenes, scenes
+from lib.data.captions.sentences import OPENERS, THINGS
+from lib.data.embeddings import Embedded, Places
+from lib.types import Rows, Words
+
+HELD_OUT = 10**6  # seeds of test scenes lie this far from those of training scenes
+WARM = torch.tensor([True, False, False, True, True, False])  # of the colours: red, yellow and purple
+CLASSES = [f"{kind} {shape}" for shape in ATTRIBUTES["shape"] for kind in ("cold", "warm")]
+CONCEPTS = [value for values in ATTRIBUTES.values() for value in values]
+OF = [name for name, values in ATTRIBUTES.items() for _ in values]  # the attribute of each concept
+BACKGROUNDS = [j for j, name in enumerate(OF) if name == "background"]
+EMPTY = [*OPENERS, *THINGS, *(f"{o} {some}{t}" for o in OPENERS for some in ("", "some ") for t in THINGS)]
+
+
+@cache
+def backbone(folder: Path, store: Path | None) -> clip.Backbone:
+    """Return the CLIP of a folder, loaded once a process, its embeddings stored in `store` by content."""
+    return clip.load(folder, cache=store)
+
+
+def drawn(seed: int, *, rho: float, n: int, valid: int, test: int) -> tuple[Scenes, Scenes, Scenes]:
+    """Return training, validation and test scenes; the first two with the knob at rho, the last with nothing tied."""
+    both = scenes(n + valid, rho=rho, seed=seed)
+    parts = [Scenes(*(z[own] for z in both)) for own in (slice(0, n), slice(n, None))]
+    return *parts, scenes(test, seed=seed + HELD_OUT)
+
+
+def labels(truth: Tensor) -> Tensor:
+    """Return the class of each scene, 2 shape + whether its colour is warm; (n, 7) -> (n,)."""
+    return 2 * truth[:, COLUMN["shape"]] + WARM[truth[:, COLUMN["colour"]]].long()
+
+
+def concepts(truth: Tensor) -> Tensor:
+    """Return which of the 29 values of attributes each scene has, (n, 7) -> (n, 29) of 0 and 1; several have no place."""
+    parts = [truth[:, COLUMN[name], None] == torch.arange(len(values)) for name, values in ATTRIBUTES.items()]
+    return torch.cat(parts, 1).long()
+
+
+def spots(found: Scenes) -> Tensor:
+    """Return row and column (n, 29, 2) of the concepts of a single object: its pixel that is nearest to its centre.
+
+    Concepts that a scene lacks, backgrounds, and those of several objects have no point, -1.
+    """
+    there = concepts(found.truth).bool() & (found.truth[:, COLUMN["count"], None] == 0)
+    there[:, BACKGROUNDS] = False
+    return torch.where(there[..., None], centres(found.instances == 1)[:, None], -1)
+
+
+def words(model: clip.Backbone) -> tuple[Words, Words, Words]:
+    """Return concepts, classes and a vocabulary without content.
+
+    A concept is the mean of sentences that say it and little else; a class the mean of its three colours with its shape. The
+    vocabulary says no attribute, in words that the small CLIP knows: openers, "object", "some thing".
+    """
+    banks = zero_shot.banks(model)
+    vectors = torch.cat([banks[name].vectors for name in ATTRIBUTES]).double()
+    pairs = banks[zero_shot.JOINT].vectors.double().unflatten(0, (-1, len(WARM)))  # (shape, colour, d)
+    classes = torch.stack([pairs[:, warm == WARM].mean(1) for warm in (False, True)], 1).flatten(0, 1)
+    classes = torch.nn.functional.normalize(classes, dim=1)
+    return Words(CONCEPTS, vectors), Words(CLASSES, classes), Words(EMPTY, model.embed_texts(EMPTY).double())
+
+
+def embedded(
+    seed: int, *, folder: Path, store: Path | None = None, rho: float, n: int, valid: int, test: int, places: bool = True
+) -> Embedded:
+    """Return scenes of one seed through the CLIP of a folder; `places` adds tokens and points of the test scenes."""
+    model, parts = backbone(folder, store), drawn(seed, rho=rho, n=n, valid=valid, test=test)
+    rows = [Rows(model.embed_images(part.images).double(), labels(part.truth)) for part in parts]
+    truth, last = [concepts(part.truth) for part in parts], parts[2]
+    seen = Places(model.patch_tokens(last.images), spots(last), tuple(last.images.shape[2:])) if places else None
+    return Embedded(*rows, truth[0], truth[2], *words(model), seen)

@@ -1,0 +1,148 @@
+"""Metrics on attributes that are known exactly, and published sentences through a CLIP, from pictures to a table."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from lib import runs
+from lib.concepts import clip, small
+from lib.contests import annotated, published_words
+from lib.data import cifar
+from lib.data.annotations import ANNOTATED, Annotated
+
+ROOT = Path(__file__).parents[1]
+MIRROR = ROOT.parent / "shared/data"
+mirrored = pytest.mark.skipif(not MIRROR.exists(), reason=f"the mirror of public data {MIRROR} is not here")
+
+
+def told(n: int = 1200, seed: int = 0) -> Annotated:
+    """Six independent attributes; the class counts in binary by the first two, the others mean nothing."""
+    truth = torch.randint(2, (n, 6), generator=torch.Generator().manual_seed(seed))
+    return Annotated(truth, list("abcdef"), 2 * truth[:, 0] + truth[:, 1], ["none", "b", "a", "both"])
+
+
+def test_a_split_has_each_image_once_and_attributes_that_vary():
+    found = told(100)
+    found.truth[:, 3] = 1
+    tagged = found._replace(truth=torch.cat([found.truth, (torch.arange(100)[:, None] >> torch.arange(7)) & 1], 1))
+    data = annotated.split(tagged, 100, 5)
+    assert [len(part.y) for part in data] == [64, 16, 20] and data.train.x.shape[1] == 12, "a constant attribute is left"
+    rows = torch.cat([part.x[:, 5:].long() for part in data])
+    assert (rows * 2 ** torch.arange(7)).sum(1).sort().values.tolist() == list(range(100))
+    assert all(torch.equal(part.y, (2 * part.x[:, 0] + part.x[:, 1]).long()) for part in data)
+    assert not torch.equal(annotated.split(tagged, 100, 6).train.x, data.train.x)
+    with pytest.raises(ValueError, match=r"3 images leave no training image of .*; give more rows"):
+        annotated.split(found, 3, 0)
+
+
+def test_of_many_classes_twenty_are_drawn():
+    found = told(400)._replace(y=torch.arange(400) % 40, classes=[f"class {k}" for k in range(40)])
+    some = annotated.fewer(found, 3)
+    assert len(some.classes) == 20 and some.y.bincount().tolist() == [10] * 20
+    named = [int(some.classes[k].split()[1]) for k in some.y.tolist()]
+    own = torch.isin(found.y, torch.tensor(named))
+    assert named == found.y[own].tolist() and torch.equal(some.truth, found.truth[own])
+    assert annotated.fewer(found, 4).classes != some.classes
+    assert annotated.fewer(few := told(50), 3) is few
+
+
+def test_errors_are_weakness_and_leaks_are_leakage():
+    true, noisy, leaky = annotated.impure(annotated.split(told(), 1200, 0), 0)
+    assert true == {"seed": 0, "scores": "true", "impurity": 0, "leakage": 0, "weakness": 0}
+    assert noisy["weakness"] > 0.15 and noisy["leakage"] < 0.02
+    assert leaky["leakage"] > 0.08 and leaky["weakness"] < 0.01  # a fifth of the pairs leak, from 1/2 to nearly 1
+    assert min(noisy["impurity"], leaky["impurity"]) > 0.1, "the published score tells neither from the other"
+
+
+def test_few_attributes_do_and_shuffled_ones_do_not():
+    found = told()
+    rows = {(r["concepts"], r["level"]): r["accuracy"] for r in annotated.levels(annotated.split(found, 1200, 1), 1)}
+    assert rows["attributes", 3] == 1.0 > rows["mixtures", 3] and rows["shuffled", 5] < 0.4
+    draw = torch.Generator().manual_seed(0)
+    data = annotated.split(found, 1200, 1)
+    mixed = annotated.shuffled(data, draw)
+    assert torch.equal(mixed.test.x.sum(0), data.test.x.sum(0)) and not torch.equal(mixed.test.x, data.test.x)
+
+
+def test_a_head_on_noisy_scores_listens_to_corrections():
+    row = annotated.headed(annotated.split(told(), 1200, 2), 2)
+    assert row["attributes"] == 6 and row["probe"] == row["head"] == row["completeness"] == 1.0
+    assert row["unsure"] < 0.9 and row["all_right"] > 0.99 and row["wrong_area"] < row["unsure"] < row["area"]
+    # Half of what leads is absent: a class without an attribute is told by its absence.
+    assert 0.2 < row["existence_1"] < 0.9 and row["chance"] == pytest.approx(0.5, abs=0.05)
+
+
+def test_tables_have_a_row_a_seed():
+    found = annotated.measure(told(300), [0, 1], rows=300, workers=1)
+    assert {name: len(table) for name, table in found.items()} == {"heads": 2, "levels": 24, "impure": 6}
+    again = annotated.measure(told(300), [1], rows=300, workers=1)["heads"]
+    assert again.iloc[0].to_dict() == found["heads"][found["heads"].seed == 1].iloc[0].to_dict()
+
+
+def test_sets_that_are_named_can_be_read():
+    record = runs.read_yaml(ROOT / "pipelines/records/concepts_on_real_data.yaml")
+    named = [given["trials"]["annotated_sets"]["parameters"]["sets"] for given in (record, runs.parameters(ROOT))]
+    assert sorted(named[0] + named[1]) == sorted(ANNOTATED), "a set is judged nowhere, or named and not known"
+
+
+# Published sentences.
+
+
+def tiny() -> clip.Backbone:
+    """A CLIP of random weights that knows the words below."""
+    kept = small.vocabulary([" ".join(SAID["frog"] + SAID["truck"] + OTHERS), published_words.PROMPT.format("frog truck")])
+    words = small.Words(kept)
+    return clip.Backbone(small.untrained(words.size, seed=0), words)
+
+
+SAID = {"frog": ["green skin", "a trucker", "a frog on a leaf", "legs", "  Legs "], "truck": ["wheels", "a cabin", "legs"]}
+OTHERS = ["a beak", "grey wings", "a long tail", "webbed feet", "a hooked bill", "legs", "red eyes", "white throat"]
+
+
+def coloured(n: int) -> cifar.Pictures:
+    """Green frogs and red trucks."""
+    y = torch.arange(n) % 2
+    images = torch.randint(0, 60, (n, 3, 32, 32), generator=torch.Generator().manual_seed(0)).to(torch.uint8)
+    images[torch.arange(n), 1 - y] += 150
+    return cifar.Pictures(images, y, ("frog", "truck"))
+
+
+def test_sentences_that_name_a_class_are_left_out_and_shared_ones_have_two_owners():
+    made = published_words.chosen(SAID, ("frog", "truck"), most=3)
+    assert made == {"green skin": {"frog"}, "a trucker": {"frog"}, "legs": {"frog", "truck"}, "wheels": {"truck"},
+                    "a cabin": {"truck"}}  # fmt: skip
+    assert list(published_words.chosen(SAID, ("frog", "truck"), most=1)) == ["green skin", "wheels"]
+    with pytest.raises(ValueError, match="nothing was written for cat; the set has frog, truck"):
+        published_words.chosen(SAID, ("frog", "cat"), most=3)
+    with pytest.raises(ValueError, match="every sentence of 'frog' holds the name of a class; write others"):
+        published_words.chosen({"frog": ["a frog"], "truck": ["wheels"]}, ("frog", "truck"), most=3)
+    with pytest.raises(ValueError, match="most must be a whole number >= 1, got 0"):
+        published_words.chosen(SAID, ("frog", "truck"), most=0)
+
+
+def test_pictures_and_sentences_go_through_a_clip_to_a_table():
+    data = published_words.through(tiny(), coloured(120), SAID, OTHERS, seed=0, rows=100)
+    assert [len(part.y) for part in (data.train, data.valid, data.test)] == [60, 20, 20]
+    legs = data.concepts.names.index("legs")
+    wheels = data.test_truth[:, data.concepts.names.index("wheels")]
+    assert (data.train_truth[:, legs] == 1).all() and torch.equal(wheels, data.test.y)
+    assert "legs" not in data.vocabulary.names and len(data.vocabulary.names) == 7
+    found = published_words.measured(data, 0)
+    right = {row["method"]: row["accuracy"] for row in found["methods"]}
+    assert set(right) == {*published_words.COMPARED, "LaBo"} and right["linear probe"] == 1.0
+    assert {row["concepts"] for row in found["levels"]} == set(published_words.KINDS)
+
+
+@mirrored
+def test_the_published_sets_go_through_a_clip(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOURGLASS_DATA_MIRROR", str(MIRROR))
+    monkeypatch.setenv("HOURGLASS_CACHE", str(tmp_path))
+    found = published_words.compared(tiny(), cifar.cifar10(["data_batch_1"]), [0, 1], rows=200, most=12)
+    assert (
+        set(found.set) == set(published_words.CIFAR10)
+        and found.groupby(["set", "table", "seed"]).size().to_list() == [6, 6, 7, 7] * 3
+    )
+    right = found[found.method == "linear probe"].accuracy
+    assert right.mean() > 0.15, "even random weights tell ships from frogs"
+    assert found[found.table == "levels"].level.isin(published_words.LEVELS).all() and found.accuracy.between(0, 1).all()
