@@ -153,7 +153,7 @@ def labo(
         raw[k, list(places)] = 1.0
     raw.requires_grad_()
     u, held = (SCALE * cosines(part.x, bank.vectors) for part in (train, valid))
-    adam, best, told = torch.optim.Adam([raw], lr), (-1.0, None), checks.labels(valid.y, len(valid.x))
+    adam, best, told = torch.optim.Adam([raw], lr, fused=True), (-1.0, None), checks.labels(valid.y, len(valid.x))
     for epoch in range(checks.counted(epochs, "epochs")):
         if epoch % 10 == 0 or epoch == epochs - 1:
             weights = raw.detach().softmax(1)

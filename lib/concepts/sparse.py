@@ -119,7 +119,7 @@ def sparse_cbm(
     phi, draw, size = SCALE * cosines(train.x, bank.vectors), torch.Generator().manual_seed(seed), len(bank.names)
     layer = torch.eye(size, dtype=torch.float64).requires_grad_()
     head = torch.zeros(int(y.max()) + 1, size, dtype=torch.float64).requires_grad_()
-    adam = torch.optim.Adam([layer, head], lr)
+    adam = torch.optim.Adam([layer, head], lr, fused=True)
     for _ in range(checks.counted(epochs, "epochs")):
         for rows in torch.randperm(len(y), generator=draw).split(checks.counted(batch, "batch")):
             z = phi[rows] @ layer.T

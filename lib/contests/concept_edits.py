@@ -106,8 +106,8 @@ def knob(sources: dict[float, Source], seed: int) -> Tables:
     return {"knob": rows}
 
 
-def alone(seed: int, *, rows: int = 32, columns: int = 20, steps: int = 400) -> list[dict]:
-    """Return how free logits end whose only loss is a sparse objective, rows shuffled at every step as in training.
+def alone(seed: int, *, rows: int = 32, columns: int = 20, steps: int = 400) -> Tables:
+    """Return table `alone`: how free logits end whose only loss is a sparse objective, rows shuffled at every step as in training.
 
     entropy: of softmax rows (of sparsemax rows for entmax) over log L; open: share of gates that are open.
     """
@@ -115,7 +115,7 @@ def alone(seed: int, *, rows: int = 32, columns: int = 20, steps: int = 400) -> 
     for kind in KINDS:
         draw = torch.Generator().manual_seed(seed)
         z = (2 * torch.randn(rows, columns, generator=draw, dtype=torch.float64)).requires_grad_()
-        adam, price = torch.optim.Adam([z], 0.1), sparse.KINDS[kind][1]
+        adam, price = torch.optim.Adam([z], 0.1, fused=True), sparse.KINDS[kind][1]
         for _ in range(steps):
             order = torch.randperm(rows, generator=draw)
             adam.zero_grad()
@@ -125,7 +125,7 @@ def alone(seed: int, *, rows: int = 32, columns: int = 20, steps: int = 400) -> 
         gates = z.detach().sigmoid() if kind == "bernoulli" else (p > 0).double()
         entropy = torch.special.entr(p).sum(1).mean() / torch.tensor(columns).double().log()
         found.append({"seed": seed, "kind": kind, "entropy": entropy.item(), "open": gates.mean().item()})
-    return found
+    return {"alone": found}
 
 
 def isotropic(data: Embedded, seed: int) -> float:
