@@ -83,8 +83,9 @@ def concept_existence(importance: Tensor, truth: Tensor, *, most: int) -> Chance
 def activation_maps(tokens: Tensor, vectors: Tensor, *, grid: tuple[int, int], size: tuple[int, int]) -> Tensor:
     """Return concept activation maps (1 / d) sum_c c_jc E_c, bilinear to `size`; (n, p, d), (L, d) -> (n, L, *size).
 
-    Vectors may be each image's own, (n, L, d), where only the leading concepts of each are looked at. Before the scaling the spatial mean of a map is u_j / d where the embedding is the mean of the tokens. For attention
-    pooling it is not: a map is then a heuristic. Source: [aysel2025concept].
+    Vectors may be each image's own, (n, L, d), where only its leading concepts are looked at. Before the scaling the spatial
+    mean of a map is u_j / d where the embedding is the mean of the tokens. For attention pooling it is not: a map is then a
+    heuristic. Source: [aysel2025concept].
     """
     if tokens.ndim != 3 or grid[0] * grid[1] != tokens.shape[1] or tokens.shape[2] != vectors.shape[-1]:
         raise ValueError(f"tokens must be (n, {grid[0]} x {grid[1]}, {vectors.shape[-1]}), got {tuple(tokens.shape)}")

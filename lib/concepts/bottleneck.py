@@ -141,8 +141,9 @@ def intervene(model: ConceptModel, x: Tensor, truth: Tensor, chosen: Tensor, *, 
 def cleared(truth: Tensor, chosen: Tensor, rivals: Tensor) -> Tensor:
     """Return `chosen` with all rivals of a chosen concept that is there; (n, L) bool, (n, L) or (L,) bool, (L,) -> (n, L)."""
     if rivals.shape != truth.shape[1:] or rivals.dtype != torch.int64:
-        raise ValueError(f"rivals must be ({truth.shape[1]},) int64, got {rivals.dtype} {tuple(rivals.shape)}; one number a concept")
+        wish, got = (truth.shape[1],), f"{rivals.dtype} {tuple(rivals.shape)}"
+        raise ValueError(f"rivals must be {wish} int64, got {got}; give each concept the number of what it is a value of")
     same = (rivals[:, None] == rivals).double()  # (L, L)
     if (most := (truth.double() @ same).max()) > 1:
-        raise ValueError(f"{int(most)} concepts that exclude each other are true of one image; give one at most, or no rivals")
+        raise ValueError(f"{int(most)} concepts that exclude each other are true of one image; give one at most")
     return chosen | ((truth & chosen).double() @ same > 0)

@@ -116,6 +116,8 @@ def intervention_curve(
     With wrong values, 1 - truth, a model that listens to its concepts must fall. A curve need not rise throughout: heads that
     live on soft scores lose by hard values. Source: [koh2020concept].
     """
+    scored = model.score(test.x)
+    model = model._replace(score=lambda _: scored)  # the same at every step
     order = checks.known(policy, POLICIES, "policy")(model, test.x, truth, torch.Generator().manual_seed(seed))
     place = order.argsort(1)  # at which step a concept is set
     steps = range(len(model.concepts) + 1)

@@ -46,7 +46,8 @@ def oracle_impurity(
 
 def varying(truth_train: Tensor, truth_test: Tensor) -> list[int]:
     """Return the concepts that are there in some images and not in others, in training and test; two at least."""
-    kept = [j for j in range(truth_train.shape[1]) if all(0 < held(t)[:, j].double().mean() < 1 for t in (truth_train, truth_test))]
+    vary = [(share > 0) & (share < 1) for share in (held(truth).double().mean(0) for truth in (truth_train, truth_test))]
+    kept = (vary[0] & vary[1]).nonzero().flatten().tolist()
     if len(kept) < 2:
         raise ValueError(f"{len(kept)} concepts vary in both splits, at least 2 are needed; give more images")
     return kept

@@ -13,7 +13,7 @@ from lib.concepts import agreement, leakage, posthoc, sparse
 from lib.concepts.baselines import zero_shot
 from lib.concepts.bottleneck import ConceptModel, accuracy, explain, predict
 from lib.concepts.discover import name_units
-from lib.contests.concept_methods import METHODS, Case, case, names_of
+from lib.contests.concept_methods import METHODS, Budget, Case, case, names_of
 from lib.contests.concepts import Models, Source, shots
 from lib.contests.scene_embeddings import BACKGROUNDS, HELD_OUT, drawn, labels
 from lib.contests.side_by_side import Tables
@@ -33,7 +33,7 @@ def spurious(label: int) -> int:
 def untied(scene: dict[str, int], own: Case, fitted: Models) -> Tables:
     """Return few shots, whether an identity holds, and a network of the pictures alone, where nothing is tied."""
     differs = {"isotropic": [{"seed": own.seed, "differs": isotropic(own.data, own.seed)}]}
-    return shots(own, fitted) | differs | end_to_end(own.seed, rho=0.0, **scene)
+    return shots(own, fitted) | differs | end_to_end(own.seed, rho=0.0, epochs=own.budget.net, **scene)
 
 
 def misled(scene: dict[str, int], rho: float, fair: Source, own: Case, fitted: Models) -> Tables:
@@ -47,7 +47,7 @@ def misled(scene: dict[str, int], rho: float, fair: Source, own: Case, fitted: M
     made = edited(model, seed) | {"fine-tuned": posthoc.fine_tuned(model, target)} | without(units, called, data, seed)
     rows = [{"seed": seed, "edit": name} | scored(one, data) for name, one in made.items()]
     told = named(units, called, naming.cosine[~naming.dead], data, seed)
-    return {"edits": rows, "names": told} | end_to_end(seed, rho=rho, **scene)
+    return {"edits": rows, "names": told} | end_to_end(seed, rho=rho, epochs=own.budget.net, **scene)
 
 
 def edited(model: ConceptModel, seed: int) -> dict[str, ConceptModel]:
@@ -94,12 +94,12 @@ def named(units: ConceptModel, called: list[str], cosine: Tensor, data: Embedded
     return [{"seed": seed} | dict(zip(columns, row, strict=True)) for row in rows]
 
 
-def knob(sources: dict[float, Source], seed: int) -> Tables:
+def knob(sources: dict[float, Source], budget: Budget, seed: int) -> Tables:
     """Return table `knob`: does the leading concept of a sparse head on words exist, by how much the background was tied."""
     rows = []
     for rho, source in sources.items():
         data = source(seed)
-        model = METHODS["PCBM words"](case(data, seed))
+        model = METHODS["PCBM words"](case(data, seed, budget))
         importance = explain(model, data.test.x).contributions
         first, third = (agreement.concept_existence(importance, data.test_truth, most=m).value for m in (1, 3))
         rows.append({"seed": seed, "rho": rho, "existence_1": first, "existence_3": third} | scored(model, data))
@@ -107,7 +107,7 @@ def knob(sources: dict[float, Source], seed: int) -> Tables:
 
 
 def alone(seed: int, *, rows: int = 32, columns: int = 20, steps: int = 400) -> Tables:
-    """Return table `alone`: how free logits end whose only loss is a sparse objective, rows shuffled at every step as in training.
+    """Return table `alone`: how free logits end whose only loss is a sparse objective, rows shuffled at each step.
 
     entropy: of softmax rows (of sparsemax rows for entmax) over log L; open: share of gates that are open.
     """

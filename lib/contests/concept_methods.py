@@ -6,14 +6,27 @@ from typing import NamedTuple
 
 import torch
 
-from lib.concepts import labo, posthoc, sparse
+from lib.concepts import labo, posthoc
 from lib.concepts.baselines import linear_probe, random_vectors, random_words, zero_shot
 from lib.concepts.bottleneck import ConceptModel, standardised, words
 from lib.concepts.discover import Dictionary, discovered, learn
+from lib.concepts.sparse import KINDS, concept_matrix_search, side_by_side
 from lib.data.embeddings import Embedded
 from lib.types import Words
 
-PATH = 24  # penalties of a sparse head: they end at a fiftieth of the one that leaves no weight
+
+class Budget(NamedTuple):
+    """How much is learnt."""
+
+    path: int = 24  # penalties of a sparse head: they end at a fiftieth of the one that leaves no weight
+    bottle: int = 150  # epochs of LaBo
+    sparse: int = 40  # epochs of sparse bottlenecks
+    passes: int = 192  # of a dictionary over the images, by batches of 256
+    net: int = 8  # epochs of the network that learns from pictures alone
+    alone: int = 400  # steps of an objective by itself
+
+
+FULL = Budget()
 
 
 class Case(NamedTuple):
@@ -24,15 +37,25 @@ class Case(NamedTuple):
     path: Callable[[str], posthoc.Fitted]  # sparse heads on one of the banks
     dictionary: Callable[[], Dictionary]
     units: Callable[[], ConceptModel]  # a sparse head on what the dictionary found
+    gated: Callable[[], dict[str, ConceptModel]]  # a sparse bottleneck of each kind
+    budget: Budget
 
 
 Method = Callable[[Case], ConceptModel]
 
 
-def case(data: Embedded, seed: int) -> Case:
+def case(data: Embedded, seed: int, budget: Budget = FULL) -> Case:
     """Return a data set with nothing learnt yet."""
-    found = cache(partial(dictionary, data, seed))
-    return Case(data, seed, cache(partial(path, data, seed)), found, cache(lambda: found_and_named(data, found())))
+    found = cache(partial(dictionary, data, seed, budget.passes))
+    return Case(
+        data,
+        seed,
+        path=cache(partial(path, data, seed, budget.path)),
+        dictionary=found,
+        units=cache(lambda: discovered(data.train, data.valid, found(), 0, names_of(data), count=budget.path)),
+        gated=cache(partial(side_by_side, data.train, data.concepts, [*KINDS], epochs=budget.sparse, seed=seed)),
+        budget=budget,
+    )
 
 
 def directions(data: Embedded, seed: int) -> posthoc.Directions:
@@ -51,11 +74,11 @@ BANKS: dict[str, Callable[[Embedded, int], Words | posthoc.Directions]] = {
 }
 
 
-def path(data: Embedded, seed: int, kind: str) -> posthoc.Fitted:
+def path(data: Embedded, seed: int, count: int, kind: str) -> posthoc.Fitted:
     """Return sparse heads on standardised scores of one of the banks, as `posthoc.pcbm` fits them."""
     bank = BANKS[kind](data, seed)
     words(bank, "concepts", width=data.train.x.shape[1])
-    return posthoc.head_path(data.train, standardised(posthoc.projection(bank), data.train.x), bank.names, count=PATH)
+    return posthoc.head_path(data.train, standardised(posthoc.projection(bank), data.train.x), bank.names, count=count)
 
 
 def on(kind: str) -> Method:
@@ -72,7 +95,7 @@ def in_a_bottle(case: Case, *, k: int = 2, alpha: float = 1.0, beta: float = 1.0
     """Choose k concepts for each class among all, and learn their shares; the choice enters by where learning starts."""
     data = case.data
     owners = chosen(data, k=k, alpha=alpha, beta=beta)
-    return labo.labo(data.train, data.valid, data.concepts, owners=owners, epochs=150, prior=prior)
+    return labo.labo(data.train, data.valid, data.concepts, owners=owners, epochs=case.budget.bottle, prior=prior)
 
 
 def chosen(data: Embedded, *, k: int, alpha: float, beta: float) -> dict[int, list[int]]:
@@ -85,30 +108,25 @@ def chosen(data: Embedded, *, k: int, alpha: float, beta: float) -> dict[int, li
 
 def gated(kind: str) -> Method:
     """Return a sparse bottleneck of one kind."""
-    return lambda case: sparse.sparse_cbm(case.data.train, case.data.concepts, kind=kind, seed=case.seed)
+    return lambda case: case.gated()[kind]
 
 
 def searched(centre: bool) -> Method:
     """Return Concept Matrix Search."""
-    return lambda case: sparse.concept_matrix_search(
+    return lambda case: concept_matrix_search(
         case.data.classes, case.data.concepts, case.data.train.x, centre=centre
     )  # fmt: skip
 
 
-def dictionary(data: Embedded, seed: int) -> Dictionary:
+def dictionary(data: Embedded, seed: int, passes: int) -> Dictionary:
     """Discover twice as many units as coordinates, without labels."""
-    steps = 3 * len(data.train.x) // 4  # of 256 rows: 192 passes
+    steps = passes * len(data.train.x) // 256
     return learn(data.train.x, units=2 * data.train.x.shape[1], prices=[0.3], seeds=[seed], steps=steps)
 
 
 def names_of(data: Embedded) -> Words:
     """Return all words that may name a unit: concepts and vocabulary."""
     return Words([*data.concepts.names, *data.vocabulary.names], torch.cat([data.concepts.vectors, data.vocabulary.vectors]))
-
-
-def found_and_named(data: Embedded, found: Dictionary) -> ConceptModel:
-    """Return a head on units that were discovered, and named by concepts and vocabulary together."""
-    return discovered(data.train, data.valid, found, 0, names_of(data), count=PATH)
 
 
 METHODS: dict[str, Method] = {
@@ -120,7 +138,7 @@ METHODS: dict[str, Method] = {
     "PCBM words": on("words"),
     "PCBM directions": on("directions"),
     "PCBM-h": with_residual,
-    **{f"SparseCBM {kind}": gated(kind) for kind in sparse.KINDS},
+    **{f"SparseCBM {kind}": gated(kind) for kind in KINDS},
     "CMS": searched(centre=False),
     "CMS centred": searched(centre=True),
     "discover, then name": lambda case: case.units(),

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from lib.concepts import agreement, capacity, leakage, posthoc
 from lib.concepts.bottleneck import ConceptModel, accuracy, explain
-from lib.contests.concept_methods import BANKS, FEW, METHODS, Case, case
+from lib.contests.concept_methods import BANKS, FEW, FULL, METHODS, Budget, Case, case
 from lib.contests.side_by_side import Tables, together
 from lib.data.embeddings import Embedded
 from lib.types import Rows
@@ -26,18 +26,19 @@ READ = 4  # impurity is learnt from one training image in so many
 
 
 def measure(
-    seeds: list[int], source: Source, *, more: Callable[[Case, Models], Tables] | None = None, workers: int | None = None
-) -> dict[str, pd.DataFrame]:
+    seeds: list[int], source: Source, *, more: Callable[[Case, Models], Tables] | None = None, budget: Budget = FULL,
+    workers: int | None = None,
+) -> dict[str, pd.DataFrame]:  # fmt: skip
     """Return tables `methods` (a row a method and seed), `levels` (accuracy by effective concepts), and what `more` adds.
 
     more: gets each seed's case and its fitted models, so that what they have learnt serves its tables too.
     """
-    return together(partial(unit, source, more), seeds, workers=workers)
+    return together(partial(unit, source, more, budget), seeds, workers=workers)
 
 
-def unit(source: Source, more: Callable[[Case, Models], Tables] | None, seed: int) -> Tables:
+def unit(source: Source, more: Callable[[Case, Models], Tables] | None, budget: Budget, seed: int) -> Tables:
     """Fit and measure every method on the data set of one seed."""
-    own = case(source(seed), seed)
+    own = case(source(seed), seed, budget)
     data, fitted = own.data, {name: method(own) for name, method in METHODS.items()}
     whole, ideal = accuracy(fitted["linear probe"], data.test.x, data.test.y), oracle(data)
     rows = [{"seed": seed, "method": name} | judged(model, data, whole, ideal) for name, model in fitted.items()]
@@ -140,7 +141,7 @@ def shots(own: Case, fitted: Models) -> Tables:
     """
     rows, (data, seed) = [], own[:2]
     for count in (*SHOTS, 0):
-        part = case(data._replace(train=few(data.train, count, seed)), seed) if count else own
+        part = case(data._replace(train=few(data.train, count, seed)), seed, own.budget) if count else own
         models = {} if count else fitted
         for name, method in FEW.items():
             right = accuracy(models[name] if name in models else method(part), *data.test)
