@@ -17,7 +17,7 @@ from lib.types import Rows
 Source = Callable[[int], Embedded]
 Models = dict[str, ConceptModel]
 IMPURE = ("impurity", "leakage", "weakness")
-LED = ("existence_1", "existence_3", "chance", "area", "wrong_area", "importance_1", "importance_2", "importance_3")
+LED = ("existence_1", "existence_3", "chance", "area", "wrong_area", "cleared_area", "importance_1", "importance_2", "importance_3")
 WHERE = ("location_1", "location_3")
 TOLD = (*IMPURE, *LED, *WHERE)
 SHOTS = (1, 4, 16)
@@ -89,18 +89,19 @@ def impure(model: ConceptModel, data: Embedded, ideal: Tensor) -> dict[str, floa
 def led(model: ConceptModel, data: Embedded, importance: Tensor) -> dict[str, float]:
     """Return whether leading concepts exist, what setting them right and wrong does, and how weights follow presence.
 
+    Concepts are set each by itself, as published, and right once more where one that is there clears those that it excludes.
     Importance is the mean correlation over classes (CGIM, centred) of weights, of mean scores, and of both, with presence.
     """
     first, third = (agreement.concept_existence(importance, data.test_truth, most=m) for m in (1, 3))
-    right, wrong = (
-        capacity.intervention_curve(model, data.test, truth, policy="effect").area
-        for truth in (data.test_truth, 1 - data.test_truth)
-    )
+    told = ((data.test_truth, None), (1 - data.test_truth, None), (data.test_truth, data.rivals))
+    areas = [
+        capacity.intervention_curve(model, data.test, truth, policy="effect", rivals=rivals).area for truth, rivals in told
+    ]
     classes, y = len(model.bias), data.test.y
     mean = agreement.class_mean(model.score(data.test.x), y, torch.ones_like(y, dtype=torch.bool), classes)
     share = agreement.presence(data.test_truth, y, classes)
     follows = agreement.concept_global_importance(model.weights, mean, share, centred=True).nanmean(1).tolist()
-    return dict(zip(LED, (first.value, third.value, first.chance, right, wrong, *follows), strict=True))
+    return dict(zip(LED, (first.value, third.value, first.chance, *areas, *follows), strict=True))
 
 
 def located(model: ConceptModel, data: Embedded, importance: Tensor) -> dict[str, float]:
