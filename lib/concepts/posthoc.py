@@ -42,7 +42,7 @@ def activation_vectors(x: Tensor, truth: Tensor, names: Sequence[str], *, side: 
         fit, held = (torch.cat([part[k * side : (k + 1) * side] for part in drawn]) for k in (0, 1))
         y, own, others = torch.arange(2).repeat_interleave(side).numpy(), x[fit].numpy(), x[held].numpy()
         machines = [LinearSVC(C=c, random_state=0, max_iter=20_000).fit(own, y) for c in STRENGTHS]
-        best = max(machines, key=lambda svm: svm.score(others, y))
+        best = max(machines, key=lambda svm: ((others @ svm.coef_[0] + svm.intercept_ > 0) == y).mean())
         normals.append(torch.from_numpy(best.coef_[0].copy())), offsets.append(float(best.intercept_[0]))
     return Directions(list(names), torch.stack(normals), torch.tensor(offsets, dtype=torch.float64))
 
