@@ -17,7 +17,8 @@ from lib.types import Rows
 Source = Callable[[int], Embedded]
 Models = dict[str, ConceptModel]
 IMPURE = ("impurity", "leakage", "weakness")
-LED = ("existence_1", "existence_3", "chance", "area", "wrong_area", "cleared_area", "importance_1", "importance_2", "importance_3")
+AREAS = ("area", "wrong_area", "cleared_area")
+LED = ("existence_1", "existence_3", "chance", *AREAS, "importance_1", "importance_2", "importance_3")
 WHERE = ("location_1", "location_3")
 TOLD = (*IMPURE, *LED, *WHERE)
 SHOTS = (1, 4, 16)
