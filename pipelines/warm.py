@@ -29,12 +29,14 @@ from types import SimpleNamespace
 from lib.processes import die_with_parent
 from pipelines.stage_environment import set_environment
 
-# Not what imports pooch or tqdm.auto: they choose at import between a notebook's progress bar and a terminal's.
+# Not what imports pooch or tqdm.auto, as timm and open_clip do: they choose at import between a notebook's progress bar and
+# a terminal's. Of these two what they import themselves.
 LIBRARIES = (
     *("ipykernel.kernelapp", "ipykernel.debugger", "numpy", "torch", "lightning_fabric", "safetensors.torch"),
     *("ruamel.yaml", "requests"),
     *("pandas", "scipy.stats", "scipy.signal", "sklearn.datasets", "sklearn.impute", "sklearn.neighbors"),
     *("matplotlib.pyplot", "matplotlib.backends.backend_agg", "seaborn"),
+    *("numba", "torchvision", "httpx", "ftfy"),
 )
 # Variables that no library reads at import; a shell that runs a command drops or sets the later ones.
 OWN = ("HOURGLASS_", "JPY_", "DVC_", "PYTEST_", "PWD=", "OLDPWD=", "SHLVL=", "_=")

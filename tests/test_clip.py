@@ -41,6 +41,14 @@ def vit(**vision):
     return clip.Backbone(model, WORDS)
 
 
+def test_pairs_of_words_one_by_one_are_those_of_the_text():
+    texts = [*(text for row in captions(draw(50, seed=4), seed=4).texts for text in row), "It's a  (crimson) ring, isn't it?!"]
+    for text in texts:
+        assert [pair for word in text.split() for pair in small.pairs(word)] == small.byte_pairs().encode(text)
+    found = small.Words(small.vocabulary(texts))(texts[-1:], context_length=8)[0]
+    assert found[0] == found.max() - 1 and found[-1] == found.max() and len(found) == 8, "a cut text keeps its end"
+
+
 def test_reloaded_weights_give_the_same_embeddings(folder, tmp_path):
     first, back = made(), clip.load(folder)
     assert torch.equal(back.embed_images(IMAGES), first.embed_images(IMAGES))

@@ -7,11 +7,14 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from lib.concepts import posthoc, sparse
+from lib.concepts.bottleneck import accuracy
 from lib.contests import concept_methods, concepts
 from lib.data.embeddings import planted_embeddings, read_embeddings, write_embeddings
 from lib.types import Words
 
 DATA = planted_embeddings(240, seed=3)
+CASE = concept_methods.case(DATA, 0)
 
 
 def test_planted_embeddings_are_made_of_their_concepts():
@@ -63,8 +66,9 @@ def test_a_folder_is_checked(tmp_path):
 
 
 def test_every_method_is_in_the_table_and_random_concepts_are_told_from_words():
+    ideal = concepts.oracle(DATA)
     rows = pd.DataFrame(
-        [{"method": name} | concepts.judged(method(DATA, 0), DATA, 0.75) for name, method in concepts.METHODS.items()]
+        [{"method": name} | concepts.judged(method(CASE), DATA, 0.75, ideal) for name, method in concepts.METHODS.items()]
     ).set_index("method")
     assert (rows.accuracy > 0.4).all() and rows.accuracy.idxmin() in {"random words", "random vectors"}
     known = rows.impurity.notna()
@@ -75,8 +79,21 @@ def test_every_method_is_in_the_table_and_random_concepts_are_told_from_words():
     assert (rows.faithful.drop("PCBM-h") == 1).all() and (rows.nats <= math.log(240) + 1e-9).all()
 
 
+def test_what_methods_share_is_learnt_once_and_is_what_each_would_learn_alone():
+    own = concept_methods.case(DATA, 5)
+    assert own.path("words") is own.path("words") and own.dictionary() is own.dictionary()
+    bank = concept_methods.BANKS["directions"](DATA, 5)
+    alone = posthoc.pcbm(DATA.train, DATA.valid, bank, count=own.budget.path)
+    assert torch.equal(concept_methods.METHODS["PCBM directions"](own).weights, alone.weights)
+    alone = sparse.sparse_cbm(DATA.train, DATA.concepts, kind="bernoulli", seed=5)
+    torch.testing.assert_close(concept_methods.METHODS["SparseCBM bernoulli"](own).weights, alone.weights)
+    whole = concepts.shots(own, {"LaBo": concept_methods.METHODS["zero-shot"](own)})["shots"]
+    given = [row["accuracy"] for row in whole if row["method"] == "LaBo" and not row["shots"]]
+    assert given == [accuracy(concept_methods.METHODS["zero-shot"](own), *DATA.test)], "a fitted model is fitted again"
+
+
 def test_levels_are_of_all_banks_and_shots_of_the_rows_they_say():
-    found = pd.DataFrame(concepts.levels(DATA, 0))
+    found = pd.DataFrame(concepts.levels(CASE))
     assert set(found.concepts) == set(concepts.BANKS) and len(found) == 4 * len(concepts.RUNGS)
     part = concepts.few(DATA.train, 3, 1)
     assert part.y.bincount().tolist() == [3] * 6 and not torch.equal(part.x, concepts.few(DATA.train, 3, 2).x)
@@ -92,7 +109,7 @@ def test_a_choice_takes_the_concepts_of_a_class():
 def test_tables_of_seeds_come_together(monkeypatch):
     monkeypatch.setattr(concepts, "METHODS", {k: concepts.METHODS[k] for k in ("linear probe", "CMS")})
     monkeypatch.setattr(concepts, "FEW", {"CMS": concepts.METHODS["CMS"]})
-    made = concepts.measure([0, 1], lambda seed: planted_embeddings(300, seed=seed), workers=1)
+    made = concepts.measure([0, 1], lambda seed: planted_embeddings(300, seed=seed), more=concepts.shots, workers=1)
     assert made["methods"].groupby("seed").size().tolist() == [2, 2]
     assert set(made["shots"].shots) == {0, 1, 4, 16} and set(made["levels"].level) == {1, 2, 3, 5}
     assert isinstance(DATA.concepts, Words)

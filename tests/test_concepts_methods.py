@@ -211,6 +211,16 @@ def test_every_kind_learns_planted_classes_and_repeats_itself(kind):
     assert not torch.equal(model.weights, sparse.sparse_cbm(TRAIN, BANK, kind=kind, beta=0.01, epochs=15, seed=3).weights)
 
 
+def test_a_kind_in_company_is_what_it_is_alone():
+    train, _, bank = rows(300)
+    together = sparse.side_by_side(train, bank, ["l1", "bernoulli", "gumbel"], epochs=4, seed=3)
+    for kind, model in together.items():
+        alone = sparse.sparse_cbm(train, bank, kind=kind, epochs=4, seed=3)
+        torch.testing.assert_close(model.weights, alone.weights)
+        torch.testing.assert_close(model.score(train.x), alone.score(train.x))
+    assert (together["l1"].weights - together["gumbel"].weights).abs().max() > 1e-3
+
+
 def test_gates_close_and_active_concepts_are_counted():
     model = sparse.sparse_cbm(TRAIN, BANK, kind="bernoulli", beta=1.0, epochs=15)
     free = sparse.sparse_cbm(TRAIN, BANK, kind="l1", beta=0.0, epochs=15)

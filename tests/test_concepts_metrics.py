@@ -84,6 +84,23 @@ def test_a_region_has_exactly_its_pixels_even_where_all_tie():
         agreement.region(maps, 0.01)
 
 
+def test_a_pixel_is_in_a_region_where_the_mask_says_so_ties_included():
+    maps = normal(40, 7, 9, seed=0).mul(2).round()  # many ties
+    places = torch.stack([torch.randint(side, (40,), generator=torch.Generator().manual_seed(side)) for side in (7, 9)], 1)
+    mask = agreement.region(maps, 0.25)
+    found = agreement.in_region(maps, places, 0.25)
+    assert found.tolist() == mask[torch.arange(40), places[:, 0], places[:, 1]].tolist() and 0 < found.sum() < 40
+    with pytest.raises(ValueError, match="take between one pixel and all"):
+        agreement.in_region(maps, places, 0.001)
+
+
+def test_maps_of_each_image_s_own_vectors_are_those_of_all():
+    tokens, vectors, own = normal(4, 12, 5, seed=0), normal(6, 5, seed=1), torch.tensor([[0, 3], [5, 1], [2, 2], [4, 0]])
+    every = agreement.activation_maps(tokens, vectors, grid=(3, 4), size=(6, 8))
+    some = agreement.activation_maps(tokens, vectors[own], grid=(3, 4), size=(6, 8))
+    torch.testing.assert_close(some, every[torch.arange(4)[:, None], own])
+
+
 def test_centres_lie_in_their_mask():
     masks = torch.zeros(3, 5, 7, dtype=torch.bool)
     masks[0, 1:4, 2:5] = True
@@ -143,6 +160,17 @@ def test_impurity_is_split_into_what_leaks_and_what_is_missed():
     assert noise.weakness == pytest.approx(0.5, abs=0.04) and leaky.weakness < 0.01
     assert weak.weakness == pytest.approx(1 - torch.special.ndtr(torch.tensor(1 / 2**0.5)).item(), abs=0.02)
     assert (clean.ideal.diagonal() == 1).all()
+
+
+def test_an_ideal_that_is_known_is_not_read_again_and_must_be_of_the_same_concepts():
+    truth, u = drawn(600, 5, rate=0.5, seed=3), normal(600, 5, seed=5)
+    parts = [part for half in (slice(300), slice(300, None)) for part in (u[half], truth[half])]
+    ideal = leakage.ideal_reading(truth[:300], truth[300:])
+    anew, known = leakage.oracle_impurity(*parts), leakage.oracle_impurity(*parts, ideal=ideal)
+    assert torch.equal(anew.ideal, ideal) and known.score == anew.score
+    assert leakage.oracle_impurity(*parts, ideal=ideal - 1).leakage > anew.leakage + 0.5, "what is given is not used"
+    with pytest.raises(ValueError, match="ideal must be"):
+        leakage.oracle_impurity(*parts, ideal=ideal[:3, :3])
 
 
 def test_a_weak_score_of_tied_concepts_does_not_leak():
@@ -254,6 +282,38 @@ def test_a_curve_begins_at_the_model_and_ends_at_all_truth(policy):
     wrong = capacity.intervention_curve(model, TEST, 1 - TOLD, policy=policy)
     assert wrong.accuracy[-1] < 0.2 and wrong.area < curve.area
     assert curve.area == pytest.approx(((curve.accuracy[1:] + curve.accuracy[:-1]) / 2).mean().item())
+
+
+def test_to_set_one_value_clears_those_that_it_excludes():
+    x, rivals = torch.tensor([[9.0, 9, 9, 9]] * 3, dtype=torch.float64), torch.tensor([0, 0, 1, 0])
+    model = simple(torch.eye(4, dtype=torch.float64), x)._replace(
+        absent=torch.zeros(4).double(), present=torch.ones(4).double()
+    )
+    truth = torch.tensor([[1, 0, 0, 0], [0, 1, 1, 0], [0, 0, 0, 0]])
+    first = torch.tensor([True, False, False, False])
+    assert intervene(model, x, truth, first).tolist() == [[1, 9, 9, 9], [0, 9, 9, 9], [0, 9, 9, 9]]
+    cleared = [[1, 0, 9, 0], [0, 9, 9, 9], [0, 9, 9, 9]]  # to say that one is not there says nothing of the others
+    assert intervene(model, x, truth, first, rivals=rivals).tolist() == cleared
+    every = torch.ones(4, dtype=torch.bool)
+    assert torch.equal(intervene(model, x, truth, every, rivals=rivals), intervene(model, x, truth, every))
+    with pytest.raises(ValueError, match="3 concepts that exclude each other are true of one image"):
+        intervene(model, x, 1 - truth, first, rivals=rivals)
+    with pytest.raises(ValueError, match=r"rivals must be \(4,\) int64, got torch.int64 \(3,\)"):
+        intervene(model, x, truth, first, rivals=rivals[:3])
+
+
+def test_a_curve_that_clears_rivals_is_at_its_end_before():
+    y = torch.randint(6, (300,), generator=torch.Generator().manual_seed(0))
+    truth = torch.nn.functional.one_hot(y, 6)
+    x = truth.double() + 0.7 * normal(300, 6, seed=1)
+    model = simple(torch.eye(6, dtype=torch.float64), x)
+    plain, cleared = (
+        capacity.intervention_curve(model, Rows(x, y), truth, policy="random", rivals=rivals).accuracy
+        for rivals in (None, torch.zeros(6, dtype=torch.int64))
+    )
+    assert (
+        (cleared >= plain).all() and cleared[3] > plain[3] + 0.03 and cleared[0] == plain[0] and cleared[-1] == plain[-1] == 1
+    )
 
 
 def test_policies_order_as_they_say():

@@ -16,6 +16,7 @@ from lib.data.embeddings import Places, planted_embeddings
 
 SIZES = {"n": 200, "valid": 40, "test": 60}
 DATA = planted_embeddings(240, seed=3)
+LITTLE = concept_methods.Budget(path=6, bottle=20, sparse=4, passes=20, net=1, alone=40)
 
 
 @pytest.fixture(scope="module")
@@ -62,6 +63,7 @@ def test_tokens_average_to_the_embedding_and_texts_are_units(source, tmp_path):
     data = source(5, rho=0.0, store=tmp_path)
     mean = torch.nn.functional.normalize(data.places.tokens.mean((1, 2)), dim=1)
     assert torch.allclose(mean.double(), data.test.x, atol=1e-5)
+    task.embedded.cache_clear()
     again = source(5, rho=0.0, store=tmp_path)
     assert torch.equal(data.train.x, again.train.x) and any(tmp_path.iterdir())
     for words, count in ((data.concepts, 29), (data.classes, 12), (data.vocabulary, len(task.EMPTY))):
@@ -97,7 +99,7 @@ def test_an_edit_takes_the_tied_background_and_nothing_else(source):
     data = source(3, rho=0.9)
     score = standardised(posthoc.projection(data.concepts), data.train.x)
     weights = torch.randn(12, 29, generator=torch.Generator().manual_seed(0)).double()
-    model = concept_methods.METHODS["PCBM words"](data, 0)._replace(score=score, weights=weights)
+    model = concept_methods.METHODS["PCBM words"](concept_methods.case(data, 0))._replace(score=score, weights=weights)
     found = concept_edits.edited(model, 0)
     for k, name in enumerate(task.CLASSES):
         own = concept_edits.spurious(k)
@@ -118,7 +120,7 @@ def test_names_are_judged_by_what_their_units_tell():
 
 
 def test_objectives_alone_end_where_theory_says():
-    rows = {row["kind"]: row for row in concept_edits.alone(0)}
+    rows = {row["kind"]: row for row in concept_edits.alone(0)["alone"]}
     assert rows["gumbel_all"]["entropy"] > 0.95, "the coded objective is least at uniform rows, which Adam circles"
     assert rows["bernoulli"]["open"] == pytest.approx(0.05, abs=0.01)
 
@@ -129,25 +131,31 @@ def test_search_over_an_orthonormal_bank_is_zero_shot():
 
 def test_a_trial_on_scenes_has_all_its_rows_and_repeats(source):
     tied, fair = partial(source, rho=0.95), partial(source, rho=0.0)
-    made = concept_edits.misled(tied, fair, 4)
+    more = partial(concept_edits.misled, SIZES, 0.95, fair)
+    made = concepts.measure([4], tied, more=more, budget=LITTLE, workers=1)
+    assert set(made["methods"].method) == {*concept_methods.METHODS, "end-to-end net"}
+    made = {name: table.to_dict("records") for name, table in made.items()}
     assert len(made["edits"]) == 8 and {row["name"] for row in made["names"]} <= {*task.CONCEPTS, *task.EMPTY}
-    knob = concept_edits.knob({0.0: fair, 0.9: tied}, 4)["knob"]
-    assert [row["rho"] for row in knob] == [0.0, 0.9] and knob == concept_edits.knob({0.0: fair, 0.9: tied}, 4)["knob"]
+    knob = partial(concept_edits.knob, {0.0: fair, 0.9: tied}, LITTLE, 4)
+    assert [row["rho"] for row in knob()["knob"]] == [0.0, 0.9] and knob() == knob()
+    free = concept_edits.untied(SIZES, concept_methods.case(fair(4), 4, LITTLE), {})
+    assert set(free) == {"shots", "isotropic", "methods"} and free["isotropic"] == [{"seed": 4, "differs": 0.0}]
     net = partial(concept_edits.end_to_end, 4, rho=0.0, epochs=2, **SIZES)
     assert net() == net() and 0 <= net()["methods"][0]["accuracy"] <= 1
 
 
 def test_examples_show_reasons_that_add_up_and_corrections_in_order(source):
     data = source(4, rho=0.95)
-    found = concept_views.examples(data, 4, rho=0.95, **SIZES)
+    case = concept_methods.case(data, 4, LITTLE)
+    found = concept_views.examples(case, rho=0.95, **SIZES)
     assert found.images.shape == (4, 3, 32, 32) and found.maps.shape == (4, 32, 32) and len(found.reasons) == 4 * 29
     first = [row["predicted"] for row in found.corrections if row["step"] == 0]
-    model = concept_methods.METHODS["PCBM words"](data, 4)
+    model = concept_methods.METHODS["PCBM words"](case)
     assert accuracy(model, *data.test) < 1 and all(
         row["predicted"] != row["true"] for row in found.corrections if row["step"] == 0
     )
     assert len(first) == 4 and {row["concept"] for row in found.corrections if row["step"]} <= set(task.CONCEPTS)
-    names, fires = concept_views.gallery(data, 4, rho=0.95, **SIZES)
+    names, fires = concept_views.gallery(case, rho=0.95, **SIZES)
     assert len(names) == len(fires) and fires.shape[1:] == (6, 3, 32, 32)
 
 

@@ -83,23 +83,38 @@ def concept_existence(importance: Tensor, truth: Tensor, *, most: int) -> Chance
 def activation_maps(tokens: Tensor, vectors: Tensor, *, grid: tuple[int, int], size: tuple[int, int]) -> Tensor:
     """Return concept activation maps (1 / d) sum_c c_jc E_c, bilinear to `size`; (n, p, d), (L, d) -> (n, L, *size).
 
-    Before the scaling the spatial mean of a map is u_j / d where the embedding is the mean of the tokens. For attention
-    pooling it is not: a map is then a heuristic. Source: [aysel2025concept].
+    Vectors may be each image's own, (n, L, d), where only its leading concepts are looked at. Before the scaling the spatial
+    mean of a map is u_j / d where the embedding is the mean of the tokens. For attention pooling it is not: a map is then a
+    heuristic. Source: [aysel2025concept].
     """
-    if tokens.ndim != 3 or grid[0] * grid[1] != tokens.shape[1] or tokens.shape[2] != vectors.shape[1]:
-        raise ValueError(f"tokens must be (n, {grid[0]} x {grid[1]}, {vectors.shape[1]}), got {tuple(tokens.shape)}")
-    maps = (tokens.double() @ vectors.double().T / tokens.shape[2]).mT.unflatten(2, grid)
+    if tokens.ndim != 3 or grid[0] * grid[1] != tokens.shape[1] or tokens.shape[2] != vectors.shape[-1]:
+        raise ValueError(f"tokens must be (n, {grid[0]} x {grid[1]}, {vectors.shape[-1]}), got {tuple(tokens.shape)}")
+    maps = (tokens.double() @ vectors.double().mT / tokens.shape[2]).mT.unflatten(2, grid)
     return F.interpolate(maps, size, mode="bilinear", align_corners=False)
 
 
 def region(maps: Tensor, share: float) -> Tensor:
     """Return the mask of exactly floor(share * pixels) greatest values, ties by place; (..., H, W) -> bool."""
     flat = maps.flatten(-2)
-    count = int(share * flat.shape[-1])
-    if not 1 <= count <= flat.shape[-1]:
-        raise ValueError(f"share {share} of {flat.shape[-1]} pixels is {count}; take between one pixel and all")
     mask = torch.zeros_like(flat, dtype=torch.bool)
-    return mask.scatter(-1, flat.argsort(dim=-1, descending=True, stable=True)[..., :count], True).view(maps.shape)
+    first = flat.argsort(dim=-1, descending=True, stable=True)[..., : pixels_of(share, flat.shape[-1])]
+    return mask.scatter(-1, first, True).view(maps.shape)
+
+
+def pixels_of(share: float, pixels: int) -> int:
+    """Return floor(share * pixels), and refuse a share of no pixel or of more than all."""
+    count = int(share * pixels)
+    if not 1 <= count <= pixels:
+        raise ValueError(f"share {share} of {pixels} pixels is {count}; take between one pixel and all")
+    return count
+
+
+def in_region(maps: Tensor, place: Tensor, share: float) -> Tensor:
+    """Return whether `region` of a map holds a pixel, counting what comes before it; (..., H, W), (..., 2) -> (...) bool."""
+    flat, pixel = maps.flatten(-2), (place[..., :1] * maps.shape[-1] + place[..., 1:])
+    own = flat.gather(-1, pixel)
+    tie = (flat == own) & (torch.arange(flat.shape[-1]) < pixel)
+    return ((flat > own) | tie).sum(-1) < pixels_of(share, flat.shape[-1])
 
 
 def centres(masks: Tensor) -> Tensor:
@@ -126,14 +141,13 @@ def concept_location(
     missed = checks.known(absent, {"skip": False, "miss": True}, "way with absent concepts")
     top = ranked(importance, most)
     rows = torch.arange(len(top))[:, None]
-    mask = region(maps[rows, top], twelfths / 12)  # (n, most, H, W)
     place = where[rows, top]
     there = (place >= 0).all(-1)
     if not there.any():
         raise ValueError("no leading concept is in its image; location has no meaning here")
-    row, column = place.clamp_min(0).unbind(-1)
-    hit = mask[rows, torch.arange(most), row, column] & there
-    chance = mask.double().mean().item()
+    hit = in_region(maps[rows, top], place.clamp_min(0), twelfths / 12) & there
+    pixels = maps.shape[-2] * maps.shape[-1]
+    chance = pixels_of(twelfths / 12, pixels) / pixels
     if missed:
         return Chanced(hit.double().mean().item(), chance * there.double().mean().item(), there.numel())
     return Chanced(hit[there].double().mean().item(), chance, int(there.sum()))

@@ -119,16 +119,31 @@ def explain(model: ConceptModel, x: Tensor, *, label: Tensor | None = None) -> E
     return Explanation(label, parts, found.gather(1, label[:, None])[:, 0] - parts.sum(1))
 
 
-def intervene(model: ConceptModel, x: Tensor, truth: Tensor, chosen: Tensor) -> Tensor:
+def intervene(model: ConceptModel, x: Tensor, truth: Tensor, chosen: Tensor, *, rivals: Tensor | None = None) -> Tensor:
     """Return the logits (n, K) after concepts are set to what a person says.
 
     truth: (n, L) 0 or 1; chosen: (n, L) or (L,) bool, which concepts are set. A score becomes its 95 % training quantile where
-    the concept is there and its 5 % quantile where it is not; the residual stays. Source: [koh2020concept].
+    the concept is there and its 5 % quantile where it is not; the residual stays. Without `rivals` each concept is set by
+    itself; with them, (L,) whole numbers, concepts of one number exclude each other (the shape is one of six), and to say that
+    one is there says that the others are not. Source: [koh2020concept].
     """
     wish = (len(x), len(model.concepts))
     if tuple(truth.shape) != wish or not ((truth == 0) | (truth == 1)).all():
         raise ValueError(f"truth must have shape {wish} and hold 0 and 1, got {tuple(truth.shape)}; one column a concept")
     if chosen.dtype != torch.bool or tuple(chosen.shape) not in (wish, wish[1:]):
         raise ValueError(f"chosen must be bool {wish} or {wish[1:]}, got {chosen.dtype} {tuple(chosen.shape)}")
+    if rivals is not None:
+        chosen = cleared(truth.bool(), chosen, rivals)
     told = torch.where(truth.bool(), model.present, model.absent)
     return torch.where(chosen, told, model.score(x)) @ model.weights.T + model.bias + bypass(model, x)
+
+
+def cleared(truth: Tensor, chosen: Tensor, rivals: Tensor) -> Tensor:
+    """Return `chosen` with all rivals of a chosen concept that is there; (n, L) bool, (n, L) or (L,) bool, (L,) -> (n, L)."""
+    if rivals.shape != truth.shape[1:] or rivals.dtype != torch.int64:
+        wish, got = (truth.shape[1],), f"{rivals.dtype} {tuple(rivals.shape)}"
+        raise ValueError(f"rivals must be {wish} int64, got {got}; give each concept the number of what it is a value of")
+    same = (rivals[:, None] == rivals).double()  # (L, L)
+    if (most := (truth.double() @ same).max()) > 1:
+        raise ValueError(f"{int(most)} concepts that exclude each other are true of one image; give one at most")
+    return chosen | ((truth & chosen).double() @ same > 0)

@@ -107,14 +107,19 @@ def by_doubt(model: ConceptModel, x: Tensor, truth: Tensor, draw: torch.Generato
 POLICIES = {"random": at_random, "effect": by_effect, "doubt": by_doubt}
 
 
-def intervention_curve(model: ConceptModel, test: Rows, truth: Tensor, *, policy: str, seed: int = 0) -> Curve:
+def intervention_curve(
+    model: ConceptModel, test: Rows, truth: Tensor, *, policy: str, seed: int = 0, rivals: Tensor | None = None
+) -> Curve:
     """Return the accuracy after the first r concepts of a policy were set to `truth` (n, L), 0 or 1, for every r.
 
+    `rivals` (L,), as in `intervene`: one that is set to be there clears those that it excludes, before their turn comes.
     With wrong values, 1 - truth, a model that listens to its concepts must fall. A curve need not rise throughout: heads that
     live on soft scores lose by hard values. Source: [koh2020concept].
     """
+    scored = model.score(test.x)
+    model = model._replace(score=lambda _: scored)  # the same at every step
     order = checks.known(policy, POLICIES, "policy")(model, test.x, truth, torch.Generator().manual_seed(seed))
     place = order.argsort(1)  # at which step a concept is set
     steps = range(len(model.concepts) + 1)
-    right = [(intervene(model, test.x, truth, place < r).argmax(1) == test.y).double().mean() for r in steps]
+    right = [(intervene(model, test.x, truth, place < r, rivals=rivals).argmax(1) == test.y).double().mean() for r in steps]
     return Curve(torch.stack(right))

@@ -73,7 +73,7 @@ class Backbone:
                 f"{len(long)} texts are longer than the {self.context} tokens that the backbone reads; the first has "
                 f"{long[0][1]}: {long[0][0]!r}; shorten it"
             )
-        return self.tokenizer(list(texts), context_length=self.context)
+        return wide[:, : self.context].contiguous()
 
     def batches(self, images: Sequence[pictures.Item] | Tensor) -> Iterator[Tensor]:
         """Yield the images, transformed, one batch after another; a tensor that has the right size already is only scaled."""

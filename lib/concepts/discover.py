@@ -54,7 +54,7 @@ def learn(
     scale = 1 / (x - centre).square().mean().sqrt().clamp_min(1e-12)
     a = (x - centre) * scale
     weights = [part.requires_grad_() for part in begin(units, x.shape[1], draws)]
-    adam, charge = torch.optim.Adam(weights, lr), torch.tensor(prices, dtype=a.dtype)
+    adam, charge = torch.optim.Adam(weights, lr, fused=True), torch.tensor(prices, dtype=a.dtype)
     fired, every = torch.zeros(len(seeds), units, dtype=torch.bool), max(1, steps // checks.counted(periods, "periods"))
     for step in range(checks.counted(steps, "steps")):
         rows = a[torch.stack([torch.randint(len(a), (batch,), generator=g) for g in draws])]  # (m, batch, d)

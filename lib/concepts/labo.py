@@ -14,7 +14,7 @@ from torch import Tensor
 
 from lib import checks
 from lib.concepts.baselines import classes_of
-from lib.concepts.bottleneck import ConceptModel, accuracy, cosines, model_of, words
+from lib.concepts.bottleneck import ConceptModel, cosines, model_of, words
 from lib.types import Rows, Words
 
 SCALE = 100.0
@@ -152,19 +152,15 @@ def labo(
     for k, places in owners.items() if prior else ():
         raw[k, list(places)] = 1.0
     raw.requires_grad_()
-    u, adam, best = SCALE * cosines(train.x, bank.vectors), torch.optim.Adam([raw], lr), (-1.0, None)
+    u, held = (SCALE * cosines(part.x, bank.vectors) for part in (train, valid))
+    adam, best, told = torch.optim.Adam([raw], lr, fused=True), (-1.0, None), checks.labels(valid.y, len(valid.x))
     for epoch in range(checks.counted(epochs, "epochs")):
         if epoch % 10 == 0 or epoch == epochs - 1:
-            model = of_shares(raw, bank, train.x)
-            best = max(best, (accuracy(model, valid.x, valid.y), model), key=lambda pair: pair[0])
+            weights = raw.detach().softmax(1)
+            right = ((held @ weights.T).argmax(1) == told).double().mean().item()
+            best = max(best, (right, weights), key=lambda pair: pair[0])
         adam.zero_grad()
         torch.nn.functional.cross_entropy(u @ raw.softmax(1).T, y).backward()
         adam.step()
-    return best[1]
-
-
-def of_shares(raw: Tensor, bank: Words, x: Tensor) -> ConceptModel:
-    """Return the model of weights before the softmax (K, L)."""
-    weights = raw.detach().softmax(1)
     score = lambda z: SCALE * cosines(z, bank.vectors)  # noqa: E731
-    return model_of(score, weights, weights.new_zeros(len(weights)), x, concepts=bank.names)
+    return model_of(score, best[1], best[1].new_zeros(len(best[1])), train.x, concepts=bank.names)

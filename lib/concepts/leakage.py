@@ -23,23 +23,40 @@ class Impurity(NamedTuple):
     kept: list[int]  # concepts that vary in training and test; others have no AUC
 
 
-def oracle_impurity(u_train: Tensor, truth_train: Tensor, u_test: Tensor, truth_test: Tensor) -> Impurity:
+def oracle_impurity(
+    u_train: Tensor, truth_train: Tensor, u_test: Tensor, truth_test: Tensor, *, ideal: Tensor | None = None
+) -> Impurity:  # fmt: skip
     """Return the oracle impurity of scores (n, L) against true concepts (n, L), and its two parts.
 
     The reader of a score is logistic regression on u, u^2 and u^3, fitted on one split for P and P* alike; the published one
-    is a small network on two random splits. Source: [espinosazarlenga2023towards]; the split in two parts is ours.
+    is a small network on two random splits. P* is the same for all scores of the same images: `ideal`, where it is known.
+    Source: [espinosazarlenga2023towards]; the split in two parts is ours.
     """
-    kept = [j for j in range(truth_train.shape[1]) if all(0 < t[:, j].double().mean() < 1 for t in (truth_train, truth_test))]
-    held(truth_train), held(truth_test)
-    if len(kept) < 2:
-        raise ValueError(f"{len(kept)} concepts vary in both splits, at least 2 are needed; give more images")
+    kept = varying(truth_train, truth_test)
     learn, judge = (t[:, kept] for t in (truth_train, truth_test))
     found = readable(u_train[:, kept].double(), learn, u_test[:, kept].double(), judge)
-    ideal = readable(learn.double(), learn, judge.double(), judge).fill_diagonal_(1.0)
+    ideal = ideal_reading(truth_train, truth_test) if ideal is None else ideal
+    if ideal.shape != found.shape:
+        raise ValueError(f"ideal must be {tuple(found.shape)} as P, got {tuple(ideal.shape)}; take that of the same images")
     size, other = len(kept), ~torch.eye(len(kept), dtype=torch.bool)
     leak = (found - ideal).clamp_min(0)[other].mean().item()
     weak = (1 - found.diagonal()).mean().item()
     return Impurity(found, ideal, ((found - ideal).norm() / (size / 2)).item(), leak, weak, kept)
+
+
+def varying(truth_train: Tensor, truth_test: Tensor) -> list[int]:
+    """Return the concepts that are there in some images and not in others, in training and test; two at least."""
+    vary = [(share > 0) & (share < 1) for share in (held(truth).double().mean(0) for truth in (truth_train, truth_test))]
+    kept = (vary[0] & vary[1]).nonzero().flatten().tolist()
+    if len(kept) < 2:
+        raise ValueError(f"{len(kept)} concepts vary in both splits, at least 2 are needed; give more images")
+    return kept
+
+
+def ideal_reading(truth_train: Tensor, truth_test: Tensor) -> Tensor:
+    """Return P*, the AUC (L, L) of each concept that varies told from each other's truth, 1 on the diagonal."""
+    learn, judge = (t[:, varying(truth_train, truth_test)] for t in (truth_train, truth_test))
+    return readable(learn.double(), learn, judge.double(), judge).fill_diagonal_(1.0)
 
 
 def readable(u: Tensor, a: Tensor, u_test: Tensor, a_test: Tensor) -> Tensor:
@@ -84,12 +101,12 @@ def readers(x: Tensor, target: Tensor, *, steps: int = 30) -> Tensor:
         step = torch.linalg.solve(bend, ((p - target) @ x + ridge * w)[..., None])[..., 0]
         for _ in range(10):
             after = cost(w - step)
-            if not (after > before).any():
+            worse = after > before * (1 + 1e-12)  # at the optimum rounding alone moves a loss either way
+            if not worse.any():
                 break
-            step = torch.where((after > before)[..., None], step / 2, step)
-        good = (after <= before)[..., None]
-        w, before = torch.where(good, w - step, w), torch.where(good[..., 0], after, before)
-        if not good.any() or step.abs().max() < 1e-8:
+            step = torch.where(worse[..., None], step / 2, step)
+        w, before = torch.where(worse[..., None], w, w - step), torch.where(worse, before, after)
+        if worse.all() or step.abs().max() < 1e-6:  # Newton's next step would be of its square
             break
     return w
 

@@ -40,9 +40,9 @@ def activation_vectors(x: Tensor, truth: Tensor, names: Sequence[str], *, side: 
                              f"{2 * side} of each are needed; label more or lower side")  # fmt: skip
         drawn = [pool[torch.randperm(len(pool), generator=draw)] for pool in pools]
         fit, held = (torch.cat([part[k * side : (k + 1) * side] for part in drawn]) for k in (0, 1))
-        y = torch.arange(2).repeat_interleave(side).numpy()
-        machines = [LinearSVC(C=c, random_state=0, max_iter=20_000).fit(x[fit].numpy(), y) for c in STRENGTHS]
-        best = max(machines, key=lambda svm: svm.score(x[held].numpy(), y))
+        y, own, others = torch.arange(2).repeat_interleave(side).numpy(), x[fit].numpy(), x[held].numpy()
+        machines = [LinearSVC(C=c, random_state=0, max_iter=20_000).fit(own, y) for c in STRENGTHS]
+        best = max(machines, key=lambda svm: ((others @ svm.coef_[0] + svm.intercept_ > 0) == y).mean())
         normals.append(torch.from_numpy(best.coef_[0].copy())), offsets.append(float(best.intercept_[0]))
     return Directions(list(names), torch.stack(normals), torch.tensor(offsets, dtype=torch.float64))
 

@@ -6,7 +6,7 @@ has a hundred rows and not fifty thousand. Source: [radford2021learning] [cherti
 
 from collections.abc import Iterable
 from dataclasses import asdict
-from functools import cache
+from functools import cache, lru_cache
 
 import open_clip
 import torch
@@ -55,13 +55,19 @@ def byte_pairs() -> SimpleTokenizer:
     return SimpleTokenizer()
 
 
+@lru_cache(maxsize=100_000)
+def pairs(word: str) -> tuple[int, ...]:
+    """Return the byte pairs of one word; no pair spans two, so that texts of few words cost a look-up each."""
+    return tuple(byte_pairs().encode(word))
+
+
 def vocabulary(texts: Iterable[str]) -> list[int]:
     """Return the byte pairs of the texts, sorted, then those that start and end a text, which have the highest numbers.
 
     open_clip finds the end of a text as its highest number, so the order must be kept when they are renumbered.
     """
     words = {text for line in texts for text in line.split()}
-    found = {pair for word in words for pair in byte_pairs().encode(word)}
+    found = {pair for word in words for pair in pairs(word)}
     return [*sorted(found), byte_pairs().sot_token_id, byte_pairs().eot_token_id]
 
 
@@ -76,9 +82,8 @@ class Words:
     def __call__(self, texts: list[str] | str, context_length: int | None = None) -> Tensor:
         """Return the numbers (n, context) of each text: start, words, end, then zeros."""
         texts, length = [texts] if isinstance(texts, str) else texts, context_length or self.context_length
-        found = torch.full((len(texts), length), PAD)
-        for row, text in zip(found, texts, strict=True):
-            middle = [self.number.get(pair, UNKNOWN) for pair in byte_pairs().encode(text)][: length - 2]
-            numbers = [self.size - 2, *middle, self.size - 1]
-            row[: len(numbers)] = torch.tensor(numbers)
-        return found
+        found = []
+        for text in texts:
+            middle = [self.number.get(pair, UNKNOWN) for word in text.split() for pair in pairs(word)][: length - 2]
+            found.append([self.size - 2, *middle, self.size - 1] + [PAD] * (length - 2 - len(middle)))
+        return torch.tensor(found).view(len(texts), length)

@@ -4,7 +4,7 @@ z = A phi, phi_j = scale cos(x, c_j). Gates s(z) let concepts through, logits = 
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -114,27 +114,45 @@ def sparse_cbm(
     The layer starts at the identity and the head at zero, so that every kind starts from the same model; both do train.
     Source: [semenov2024sparse], whose public code leaves its head out of the optimiser.
     """
-    gate, price = checks.known(kind, KINDS, "kind of sparse bottleneck")
+    return side_by_side(train, bank, [kind], beta=beta, epochs=epochs, batch=batch, lr=lr, seed=seed)[kind]
+
+
+def side_by_side(
+    train: Rows, bank: Words, kinds: Sequence[str], *, beta: float = 0.1, epochs: int = 40, batch: int = 128, lr: float = 0.01,
+    seed: int = 0,
+) -> dict[str, ConceptModel]:  # fmt: skip
+    """Train a bottleneck of each kind as one program, each with draws of its own, so that it is what it would be alone."""
+    parts = [checks.known(kind, KINDS, "kind of sparse bottleneck") for kind in kinds]
     bank, y = words(bank, "concepts", width=train.x.shape[1]), classes_of(train.y)
-    phi, draw, size = SCALE * cosines(train.x, bank.vectors), torch.Generator().manual_seed(seed), len(bank.names)
-    layer = torch.eye(size, dtype=torch.float64).requires_grad_()
-    head = torch.zeros(int(y.max()) + 1, size, dtype=torch.float64).requires_grad_()
-    adam = torch.optim.Adam([layer, head], lr)
+    phi, draws = SCALE * cosines(train.x, bank.vectors), [torch.Generator().manual_seed(seed) for _ in kinds]
+    layers = torch.eye(len(bank.names), dtype=torch.float64).repeat(len(kinds), 1, 1).requires_grad_()
+    heads = torch.zeros(len(kinds), int(y.max()) + 1, len(bank.names), dtype=torch.float64).requires_grad_()
+    adam = torch.optim.Adam([layers, heads], lr, fused=True)
     for _ in range(checks.counted(epochs, "epochs")):
-        for rows in torch.randperm(len(y), generator=draw).split(checks.counted(batch, "batch")):
-            z = phi[rows] @ layer.T
-            noise = gumbel(z.shape, draw)
-            loss = F.cross_entropy(gate(z, phi[rows], draw) @ head.T, y[rows]) + beta * price(layer, z, noise)
+        orders = torch.stack([torch.randperm(len(y), generator=draw) for draw in draws])
+        for rows in orders.split(checks.counted(batch, "batch"), 1):
+            own = phi[rows]  # (kinds, batch, L)
+            members = list(zip(parts, own @ layers.mT, own, draws, layers, strict=True))
+            noise = [gumbel(z.shape, draw) for _, z, _, draw, _ in members]
+            seen = torch.stack([gate(z, u, draw) for (gate, _), z, u, draw, _ in members])
+            charged = sum(price(a, z, e) for ((_, price), z, _, _, a), e in zip(members, noise, strict=True))
+            miss = F.cross_entropy((seen @ heads.mT).flatten(0, 1), y[rows].flatten()) * len(kinds)  # a mean for each
             adam.zero_grad()
-            loss.backward()
+            (miss + beta * charged).backward()
             adam.step()
-    fixed, weights, vectors = layer.detach(), head.detach(), bank.vectors
+    trained = zip(parts, layers.detach(), heads.detach(), strict=True)
+    models = [of_gate(gate, layer, head, bank, train.x) for (gate, _), layer, head in trained]
+    return dict(zip(kinds, models, strict=True))
 
-    def score(x: Tensor) -> Tensor:
-        own = SCALE * cosines(x, vectors)
-        return gate(own @ fixed.T, own, None)
 
-    return model_of(score, weights, weights.new_zeros(len(weights)), train.x, concepts=bank.names)
+def of_gate(gate: Gate, layer: Tensor, weights: Tensor, bank: Words, x: Tensor) -> ConceptModel:
+    """Return the model of a trained layer and head."""
+
+    def score(z: Tensor) -> Tensor:
+        own = SCALE * cosines(z, bank.vectors)
+        return gate(own @ layer.T, own, None)
+
+    return model_of(score, weights, weights.new_zeros(len(weights)), x, concepts=bank.names)
 
 
 def active(model: ConceptModel, x: Tensor) -> float:

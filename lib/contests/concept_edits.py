@@ -12,9 +12,9 @@ from torch import Tensor, nn
 from lib.concepts import agreement, leakage, posthoc, sparse
 from lib.concepts.baselines import zero_shot
 from lib.concepts.bottleneck import ConceptModel, accuracy, explain, predict
-from lib.concepts.discover import discovered, name_units
-from lib.contests.concept_methods import METHODS, PATH, dictionary
-from lib.contests.concepts import Source
+from lib.concepts.discover import name_units
+from lib.contests.concept_methods import METHODS, Budget, Case, case, names_of
+from lib.contests.concepts import Models, Source, shots
 from lib.contests.scene_embeddings import BACKGROUNDS, HELD_OUT, drawn, labels
 from lib.contests.side_by_side import Tables
 from lib.data.captions.attributes import favourite
@@ -30,20 +30,24 @@ def spurious(label: int) -> int:
     return BACKGROUNDS[int(favourite(torch.tensor(label // 2)))]
 
 
-def misled(source: Source, fair: Source, seed: int) -> Tables:
+def untied(scene: dict[str, int], own: Case, fitted: Models) -> Tables:
+    """Return few shots, whether an identity holds, and a network of the pictures alone, where nothing is tied."""
+    differs = {"isotropic": [{"seed": own.seed, "differs": isotropic(own.data, own.seed)}]}
+    return shots(own, fitted) | differs | end_to_end(own.seed, rho=0.0, epochs=own.budget.net, **scene)
+
+
+def misled(scene: dict[str, int], rho: float, fair: Source, own: Case, fitted: Models) -> Tables:
     """Return `edits` of models that learnt where the background tells, judged where it does not, and `names` of units.
 
-    fair: the same with nothing tied; its validation rows are what fine-tuning sees.
+    Also a network of the pictures alone. fair: the same with nothing tied; its validation rows are what fine-tuning sees.
     """
-    data, target = source(seed), fair(seed).valid
-    model = METHODS["PCBM words"](data, seed)
-    found, both = dictionary(data, seed)
-    naming = name_units(found, 0, both)
-    units = discovered(data.train, data.valid, found, 0, both, count=PATH)
+    data, seed, target = own.data, own.seed, fair(own.seed).valid
+    model, units, naming = fitted["PCBM words"], own.units(), name_units(own.dictionary(), 0, names_of(own.data))
     called = [name for name, dead in zip(naming.names, naming.dead.tolist(), strict=True) if not dead]
     made = edited(model, seed) | {"fine-tuned": posthoc.fine_tuned(model, target)} | without(units, called, data, seed)
     rows = [{"seed": seed, "edit": name} | scored(one, data) for name, one in made.items()]
-    return {"edits": rows, "names": named(units, called, naming.cosine[~naming.dead], data, seed)}
+    told = named(units, called, naming.cosine[~naming.dead], data, seed)
+    return {"edits": rows, "names": told} | end_to_end(seed, rho=rho, epochs=own.budget.net, **scene)
 
 
 def edited(model: ConceptModel, seed: int) -> dict[str, ConceptModel]:
@@ -90,20 +94,20 @@ def named(units: ConceptModel, called: list[str], cosine: Tensor, data: Embedded
     return [{"seed": seed} | dict(zip(columns, row, strict=True)) for row in rows]
 
 
-def knob(sources: dict[float, Source], seed: int) -> Tables:
+def knob(sources: dict[float, Source], budget: Budget, seed: int) -> Tables:
     """Return table `knob`: does the leading concept of a sparse head on words exist, by how much the background was tied."""
     rows = []
     for rho, source in sources.items():
         data = source(seed)
-        model = METHODS["PCBM words"](data, seed)
+        model = METHODS["PCBM words"](case(data, seed, budget))
         importance = explain(model, data.test.x).contributions
         first, third = (agreement.concept_existence(importance, data.test_truth, most=m).value for m in (1, 3))
         rows.append({"seed": seed, "rho": rho, "existence_1": first, "existence_3": third} | scored(model, data))
     return {"knob": rows}
 
 
-def alone(seed: int, *, rows: int = 32, columns: int = 20, steps: int = 400) -> list[dict]:
-    """Return how free logits end whose only loss is a sparse objective, rows shuffled at every step as in training.
+def alone(seed: int, *, rows: int = 32, columns: int = 20, steps: int = 400) -> Tables:
+    """Return table `alone`: how free logits end whose only loss is a sparse objective, rows shuffled at each step.
 
     entropy: of softmax rows (of sparsemax rows for entmax) over log L; open: share of gates that are open.
     """
@@ -111,7 +115,7 @@ def alone(seed: int, *, rows: int = 32, columns: int = 20, steps: int = 400) -> 
     for kind in KINDS:
         draw = torch.Generator().manual_seed(seed)
         z = (2 * torch.randn(rows, columns, generator=draw, dtype=torch.float64)).requires_grad_()
-        adam, price = torch.optim.Adam([z], 0.1), sparse.KINDS[kind][1]
+        adam, price = torch.optim.Adam([z], 0.1, fused=True), sparse.KINDS[kind][1]
         for _ in range(steps):
             order = torch.randperm(rows, generator=draw)
             adam.zero_grad()
@@ -121,7 +125,7 @@ def alone(seed: int, *, rows: int = 32, columns: int = 20, steps: int = 400) -> 
         gates = z.detach().sigmoid() if kind == "bernoulli" else (p > 0).double()
         entropy = torch.special.entr(p).sum(1).mean() / torch.tensor(columns).double().log()
         found.append({"seed": seed, "kind": kind, "entropy": entropy.item(), "open": gates.mean().item()})
-    return found
+    return {"alone": found}
 
 
 def isotropic(data: Embedded, seed: int) -> float:

@@ -1,19 +1,61 @@
 """The concept methods of the contest, by name: what each is fitted with, where sources leave it open."""
 
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
+from typing import NamedTuple
 
 import torch
 
-from lib.concepts import labo, posthoc, sparse
+from lib.concepts import labo, posthoc
 from lib.concepts.baselines import linear_probe, random_vectors, random_words, zero_shot
-from lib.concepts.bottleneck import ConceptModel
+from lib.concepts.bottleneck import ConceptModel, standardised, words
 from lib.concepts.discover import Dictionary, discovered, learn
+from lib.concepts.sparse import KINDS, concept_matrix_search, side_by_side
 from lib.data.embeddings import Embedded
 from lib.types import Words
 
-Method = Callable[[Embedded, int], ConceptModel]
-PATH = 24  # penalties of a sparse head: they end at a fiftieth of the one that leaves no weight
+
+class Budget(NamedTuple):
+    """How much is learnt."""
+
+    path: int = 24  # penalties of a sparse head: they end at a fiftieth of the one that leaves no weight
+    bottle: int = 150  # epochs of LaBo
+    sparse: int = 40  # epochs of sparse bottlenecks
+    passes: int = 192  # of a dictionary over the images, by batches of 256
+    net: int = 8  # epochs of the network that learns from pictures alone
+    alone: int = 400  # steps of an objective by itself
+
+
+FULL = Budget()
+
+
+class Case(NamedTuple):
+    """One data set and one seed, and what several methods and tables learn alike: once, when first asked for."""
+
+    data: Embedded
+    seed: int
+    path: Callable[[str], posthoc.Fitted]  # sparse heads on one of the banks
+    dictionary: Callable[[], Dictionary]
+    units: Callable[[], ConceptModel]  # a sparse head on what the dictionary found
+    gated: Callable[[], dict[str, ConceptModel]]  # a sparse bottleneck of each kind
+    budget: Budget
+
+
+Method = Callable[[Case], ConceptModel]
+
+
+def case(data: Embedded, seed: int, budget: Budget = FULL) -> Case:
+    """Return a data set with nothing learnt yet."""
+    found = cache(partial(dictionary, data, seed, budget.passes))
+    return Case(
+        data,
+        seed,
+        path=cache(partial(path, data, seed, budget.path)),
+        dictionary=found,
+        units=cache(lambda: discovered(data.train, data.valid, found(), 0, names_of(data), count=budget.path)),
+        gated=cache(partial(side_by_side, data.train, data.concepts, [*KINDS], epochs=budget.sparse, seed=seed)),
+        budget=budget,
+    )
 
 
 def directions(data: Embedded, seed: int) -> posthoc.Directions:
@@ -32,22 +74,28 @@ BANKS: dict[str, Callable[[Embedded, int], Words | posthoc.Directions]] = {
 }
 
 
+def path(data: Embedded, seed: int, count: int, kind: str) -> posthoc.Fitted:
+    """Return sparse heads on standardised scores of one of the banks, as `posthoc.pcbm` fits them."""
+    bank = BANKS[kind](data, seed)
+    words(bank, "concepts", width=data.train.x.shape[1])
+    return posthoc.head_path(data.train, standardised(posthoc.projection(bank), data.train.x), bank.names, count=count)
+
+
 def on(kind: str) -> Method:
-    """Return a sparse head on one of the banks."""
-    return lambda data, seed: posthoc.pcbm(data.train, data.valid, BANKS[kind](data, seed), count=PATH)
+    """Return the head on one of the banks that validation chooses."""
+    return lambda case: posthoc.best(case.path(kind), case.data.train, case.data.valid)
 
 
-def with_residual(data: Embedded, seed: int) -> ConceptModel:
+def with_residual(case: Case) -> ConceptModel:
     """Fit the words, and the residual that they leave."""
-    return posthoc.hybrid(on("words")(data, seed), data.train)
+    return posthoc.hybrid(on("words")(case), case.data.train)
 
 
-def in_a_bottle(
-    data: Embedded, seed: int, *, k: int = 2, alpha: float = 1.0, beta: float = 1.0, prior: bool = True
-) -> ConceptModel:
+def in_a_bottle(case: Case, *, k: int = 2, alpha: float = 1.0, beta: float = 1.0, prior: bool = True) -> ConceptModel:
     """Choose k concepts for each class among all, and learn their shares; the choice enters by where learning starts."""
+    data = case.data
     owners = chosen(data, k=k, alpha=alpha, beta=beta)
-    return labo.labo(data.train, data.valid, data.concepts, owners=owners, epochs=150, prior=prior)
+    return labo.labo(data.train, data.valid, data.concepts, owners=owners, epochs=case.budget.bottle, prior=prior)
 
 
 def chosen(data: Embedded, *, k: int, alpha: float, beta: float) -> dict[int, list[int]]:
@@ -60,40 +108,40 @@ def chosen(data: Embedded, *, k: int, alpha: float, beta: float) -> dict[int, li
 
 def gated(kind: str) -> Method:
     """Return a sparse bottleneck of one kind."""
-    return lambda data, seed: sparse.sparse_cbm(data.train, data.concepts, kind=kind, seed=seed)
+    return lambda case: case.gated()[kind]
 
 
 def searched(centre: bool) -> Method:
     """Return Concept Matrix Search."""
-    return lambda data, seed: sparse.concept_matrix_search(data.classes, data.concepts, data.train.x, centre=centre)
+    return lambda case: concept_matrix_search(
+        case.data.classes, case.data.concepts, case.data.train.x, centre=centre
+    )  # fmt: skip
 
 
-def dictionary(data: Embedded, seed: int) -> tuple[Dictionary, Words]:
-    """Discover twice as many units as coordinates without labels; return them with all words that may name them."""
-    both = Words([*data.concepts.names, *data.vocabulary.names], torch.cat([data.concepts.vectors, data.vocabulary.vectors]))
-    steps = 3 * len(data.train.x) // 4  # of 256 rows: 192 passes
-    return learn(data.train.x, units=2 * data.train.x.shape[1], prices=[0.3], seeds=[seed], steps=steps), both
+def dictionary(data: Embedded, seed: int, passes: int) -> Dictionary:
+    """Discover twice as many units as coordinates, without labels."""
+    steps = passes * len(data.train.x) // 256
+    return learn(data.train.x, units=2 * data.train.x.shape[1], prices=[0.3], seeds=[seed], steps=steps)
 
 
-def found_and_named(data: Embedded, seed: int) -> ConceptModel:
-    """Return a head on units that were discovered, and named by concepts and vocabulary together."""
-    found, both = dictionary(data, seed)
-    return discovered(data.train, data.valid, found, 0, both, count=PATH)
+def names_of(data: Embedded) -> Words:
+    """Return all words that may name a unit: concepts and vocabulary."""
+    return Words([*data.concepts.names, *data.vocabulary.names], torch.cat([data.concepts.vectors, data.vocabulary.vectors]))
 
 
 METHODS: dict[str, Method] = {
-    "linear probe": lambda data, seed: linear_probe(data.train, data.valid),
-    "zero-shot": lambda data, seed: zero_shot(data.classes, data.train.x),
+    "linear probe": lambda case: linear_probe(case.data.train, case.data.valid),
+    "zero-shot": lambda case: zero_shot(case.data.classes, case.data.train.x),
     "random words": on("random words"),
     "random vectors": on("random vectors"),
     "LaBo": in_a_bottle,
     "PCBM words": on("words"),
     "PCBM directions": on("directions"),
     "PCBM-h": with_residual,
-    **{f"SparseCBM {kind}": gated(kind) for kind in sparse.KINDS},
+    **{f"SparseCBM {kind}": gated(kind) for kind in KINDS},
     "CMS": searched(centre=False),
     "CMS centred": searched(centre=True),
-    "discover, then name": found_and_named,
+    "discover, then name": lambda case: case.units(),
 }
 
 FEW: dict[str, Method] = {

@@ -8,7 +8,7 @@ from torch import Tensor
 from lib.concepts import agreement
 from lib.concepts.bottleneck import ConceptModel, explain, intervene, predict
 from lib.concepts.capacity import by_effect
-from lib.contests.concept_methods import METHODS
+from lib.contests.concept_methods import METHODS, Case
 from lib.contests.concepts import slopes
 from lib.contests.scene_embeddings import drawn
 from lib.data.embeddings import Embedded
@@ -26,10 +26,10 @@ class Example(NamedTuple):
     corrections: list[dict]  # picture, step, concept, predicted, true
 
 
-def examples(data: Embedded, seed: int, *, most: int = 4, **scene: float) -> Example:
+def examples(case: Case, *, most: int = 4, **scene: float) -> Example:
     """Return the first `most` test pictures, wrong ones of a sparse head on words first; scene: rho, n, valid, test."""
-    images = drawn(seed, **scene)[2].images
-    model = METHODS["PCBM words"](data, seed)
+    images, data = drawn(case.seed, **scene)[2].images, case.data
+    model = METHODS["PCBM words"](case)
     own = (predict(model, data.test.x) == data.test.y).int().argsort(stable=True)[:most]
     x, truth = data.test.x[own], data.test_truth[own]
     parts = explain(model, x).contributions
@@ -48,11 +48,14 @@ def examples(data: Embedded, seed: int, *, most: int = 4, **scene: float) -> Exa
 
 
 def corrected(model: ConceptModel, data: Embedded, own: Tensor) -> list[dict]:
-    """Return what is predicted after 0, 1, ... concepts were set to the truth, those first that move the logits most."""
+    """Return what is predicted after 0, 1, ... concepts were set to the truth, those first that move the logits most.
+
+    A value that is said to be there clears those that it excludes: a shape that is a star is no ring.
+    """
     x, truth, rows = data.test.x[own], data.test_truth[own], []
     order = by_effect(model, x, truth, torch.Generator())
     for step in range(CORRECTED + 1):
-        said = intervene(model, x, truth, order.argsort(1) < step).argmax(1).tolist()
+        said = intervene(model, x, truth, order.argsort(1) < step, rivals=data.rivals).argmax(1).tolist()
         for i, (k, y) in enumerate(zip(said, data.test.y[own].tolist(), strict=True)):
             last = model.concepts[int(order[i, step - 1])] if step else ""
             names = {"predicted": data.classes.names[k], "true": data.classes.names[y]}
@@ -60,13 +63,13 @@ def corrected(model: ConceptModel, data: Embedded, own: Tensor) -> list[dict]:
     return rows
 
 
-def gallery(data: Embedded, seed: int, *, units: int = 5, most: int = 6, **scene: float) -> tuple[list[str], Tensor]:
+def gallery(case: Case, *, units: int = 5, most: int = 6, **scene: float) -> tuple[list[str], Tensor]:
     """Return the names of the discovered units that the head weighs most, and the test pictures on which they fire most.
 
     -> names and (units, most, 3, h, w) uint8.
     """
-    images = drawn(seed, **scene)[2].images
-    model = METHODS["discover, then name"](data, seed)
+    images, data = drawn(case.seed, **scene)[2].images, case.data
+    model = METHODS["discover, then name"](case)
     heavy = model.weights.abs().sum(0).argsort(descending=True, stable=True)[:units]
     top = model.score(data.test.x)[:, heavy].argsort(dim=0, descending=True, stable=True)[:most].T
     return [model.concepts[j] for j in heavy.tolist()], images[top]

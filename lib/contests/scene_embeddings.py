@@ -3,7 +3,7 @@
 The background is tied to the shape in training alone, by a knob, so that a head can learn what the test does not keep.
 """
 
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 import torch
@@ -22,6 +22,7 @@ WARM = torch.tensor([True, False, False, True, True, False])  # of the colours: 
 CLASSES = [f"{kind} {shape}" for shape in ATTRIBUTES["shape"] for kind in ("cold", "warm")]
 CONCEPTS = [value for values in ATTRIBUTES.values() for value in values]
 OF = [name for name, values in ATTRIBUTES.items() for _ in values]  # the attribute of each concept
+RIVALS = torch.tensor([list(ATTRIBUTES).index(name) for name in OF])
 BACKGROUNDS = [j for j, name in enumerate(OF) if name == "background"]
 EMPTY = [*OPENERS, *THINGS, *(f"{o} {some}{t}" for o in OPENERS for some in ("", "some ") for t in THINGS)]
 
@@ -34,9 +35,15 @@ def backbone(folder: Path, store: Path | None) -> clip.Backbone:
 
 def drawn(seed: int, *, rho: float, n: int, valid: int, test: int) -> tuple[Scenes, Scenes, Scenes]:
     """Return training, validation and test scenes; the first two with the knob at rho, the last with nothing tied."""
-    both = scenes(n + valid, rho=rho, seed=seed)
+    both = painted(n + valid, rho, seed)
     parts = [Scenes(*(z[own] for z in both)) for own in (slice(0, n), slice(n, None))]
-    return *parts, scenes(test, seed=seed + HELD_OUT)
+    return *parts, painted(test, 0.0, seed + HELD_OUT)
+
+
+@lru_cache(maxsize=8)
+def painted(n: int, rho: float, seed: int) -> Scenes:
+    """Return n scenes; those of the last few calls are kept, as one test serves every setting of the knob."""
+    return scenes(n, rho=rho, seed=seed)
 
 
 def labels(truth: Tensor) -> Tensor:
@@ -60,6 +67,7 @@ def spots(found: Scenes) -> Tensor:
     return torch.where(there[..., None], centres(found.instances == 1)[:, None], -1)
 
 
+@cache
 def words(model: clip.Backbone) -> tuple[Words, Words, Words]:
     """Return concepts, classes and a vocabulary without content.
 
@@ -74,12 +82,16 @@ def words(model: clip.Backbone) -> tuple[Words, Words, Words]:
     return Words(CONCEPTS, vectors), Words(CLASSES, classes), Words(EMPTY, model.embed_texts(EMPTY).double())
 
 
+@lru_cache(maxsize=32)
 def embedded(
     seed: int, *, folder: Path, store: Path | None = None, rho: float, n: int, valid: int, test: int, places: bool = True
 ) -> Embedded:
-    """Return scenes of one seed through the CLIP of a folder; `places` adds tokens and points of the test scenes."""
+    """Return scenes of one seed through the CLIP of a folder; `places` adds tokens and points of the test scenes.
+
+    The last few are kept, a megabyte or two each: they are read, never written to.
+    """
     model, parts = backbone(folder, store), drawn(seed, rho=rho, n=n, valid=valid, test=test)
     rows = [Rows(model.embed_images(part.images).double(), labels(part.truth)) for part in parts]
     truth, last = [concepts(part.truth) for part in parts], parts[2]
     seen = Places(model.patch_tokens(last.images), spots(last), tuple(last.images.shape[2:])) if places else None
-    return Embedded(*rows, truth[0], truth[2], *words(model), seen)
+    return Embedded(*rows, truth[0], truth[2], *words(model), seen, RIVALS)

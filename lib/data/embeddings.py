@@ -38,6 +38,7 @@ class Embedded(NamedTuple):
     classes: Words  # K prompts
     vocabulary: Words  # words that need not have to do with the task
     places: Places | None = None
+    rivals: Tensor | None = None  # (L,) int64: concepts of one number exclude each other, as the values of one attribute do
 
 
 def write_embeddings(folder: Path, parts: dict[str, dict[str, Tensor]], texts: dict[str, Words]) -> None:
