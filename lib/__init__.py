@@ -14,16 +14,17 @@ level 3   bottlenecks, trial               one objective a file: terms(model, x,
           concepts                         what a network knows in words: a CLIP of any size, banks, and heads on named concepts
           forecast                         forecasting with missing values: masks, windows, forecasters, their loop
           generalisation                   measures of networks against their generalisation gap
-         spread                           one large run over several processes
+          spread                          one large run over several processes
 level 4   train, plane, attacks            the one loop; the information plane; inputs changed to mislead
           classifiers                      a grid of small stochastic classifiers, trained and measured
           spectra, contests                eigenvalues of Koopman fits beside known ones; learners against each other
 level 5   logistic, rollouts               fits of one noisy map; forecasts, and models taken apart by eigenpair
           fields                           parameters of a notebook, their ranges and choices
-level 6   claims, plot, runs, trained      the ledger, figures from tables, parameters and run folders, trained networks
+level 6   claims, runs, trained            the ledger; parameters and run folders; trained networks
+          plot, charts                     figures of any table, and of what studies measure
           tradeoff, gaps, protocol         methods on one axis; the gap of many networks; what selection does to a number
           explore, notebook                views that redraw while a slider moves; their widgets
-         board, launch                    how stages and sweeps stand; forms and buttons that run them
+          board, launch                   how stages and sweeps stand; forms and buttons that run them
           koopman_views                    views of models taken apart: pairs kept, what they foretell, modes as pictures
           concept_panels                   views of a concept model: reasons, corrections, what discovered units fire on
           sweeps                           what a sweep's table says: fronts, sensitivities, its best points

@@ -116,7 +116,7 @@ def build() -> None:
     facts = {"scale": params["scale"], "seeds": params["seeds"], "params": params, "studies": studies, "rows": rows}
     facts |= {"recorded": recorded(), "facts": environment_facts(), "cards": cards}
     facts |= {"summary": figures(REPORTS / "summary"), "explored": figures(REPORTS / "explore")}
-    facts["taken_apart"] = figures(REPORTS / "koopman")
+    facts |= {"taken_apart": figures(REPORTS / "koopman"), "concepts": figures(REPORTS / "concepts")}
     partial, pages = Path("build/partial/report"), templates()
     shutil.rmtree(partial, ignore_errors=True)
     (partial / "pages").mkdir(parents=True)

@@ -30,6 +30,7 @@ GROWS = {  # parameter -> power of its ratio; a list counts by its sum where it 
     **dict.fromkeys(("batch", "lr", "rates", "records", "heads", "dropout", "code", "rank"), 0),
 }
 SUMS = {"epochs", "sizes", "channels"}
+WRITES = {"data/dynamics": {"dynamics"}, "runs/concepts/clip": {"clip"}}  # what trials read, and the stage that writes it
 
 
 class Cost(NamedTuple):
@@ -106,7 +107,7 @@ def costs(root: Path, seconds: dict[str, float]) -> list[Cost]:
         else:
             section = {"prepare": "data", "trial": "trials"}.get(kind, kind)
             ours = [params.get(section, {}).get(key, {}) if key else params.get(section, {}) for params in (old, new)]
-            pairs = leaves(*ours) if kind in ("trial", "dynamics") else ()
+            pairs = leaves(*ours) if kind in ("trial", "dynamics", "clip") else ()
         found.append(Cost(stage, seconds.get(name), base * factor(pairs)))
     return found
 
@@ -118,7 +119,7 @@ def before(stage: str, params: dict) -> set[str]:
         made = {f"prepare@{params['runs'][key]['data']}"}
         return made if kind == "train" else made | {f"train@{key}"}
     if kind == "trial":
-        return {"dynamics"} if params["trials"][key]["reads"] == "data/dynamics" else set()
+        return WRITES.get(params["trials"][key]["reads"], set())
     if kind != "study":
         return set()
     family = params["studies"][key]["family"]

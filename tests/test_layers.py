@@ -18,7 +18,7 @@ LEVELS = [
     {"bottlenecks", "concepts", "forecast", "koopman", "trial", "generalisation", "curves", "stochastic", "spread"},
     {"train", "plane", "attacks", "classifiers", "spectra", "contests"},
     {"rollouts", "logistic", "fields"},
-    {"claims", "plot", "runs", "trained", "explore", "notebook", "activations", "inference"}
+    {"claims", "plot", "charts", "runs", "trained", "explore", "notebook", "activations", "inference"}
     | {"tradeoff", "gaps", "protocol", "koopman_views", "concept_panels", "sweeps", "board", "launch"},
 ]
 LEVEL = {name: level for level, names in enumerate(LEVELS) for name in names}

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lib import plot
+from lib import charts, plot
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def test_the_look_ends_with_its_block_and_leaves_the_rest():
 
 
 def test_the_plane_shows_the_mean_path_of_each_layer(ax):
-    plot.information_plane(points(), ax=ax)
+    charts.information_plane(points(), ax=ax)
     first, second = (line.get_xdata() for line in ax.lines[:2])
     np.testing.assert_allclose(first, [3.91, 4.0, 4.9])
     np.testing.assert_allclose(second, first - 1)
@@ -50,7 +50,7 @@ def test_one_epoch_of_the_plane_shows_every_network_in_a_frame_that_stands_still
     frames = []
     for epoch in (1, 100):
         ax.clear()
-        plot.plane_at(table, epoch=epoch, ax=ax)
+        charts.plane_at(table, epoch=epoch, ax=ax)
         frames.append((ax.get_xlim(), ax.get_ylim()))
         dots = ax.collections[0].get_offsets()
         np.testing.assert_allclose(dots[:, 0], [4 - 0.1 * s + epoch / 100 for s in range(3)])
@@ -59,7 +59,7 @@ def test_one_epoch_of_the_plane_shows_every_network_in_a_frame_that_stands_still
 
 
 def test_over_epochs_shows_means_and_the_range_of_seeds(ax):
-    plot.over_epochs(points(), value="mi_xt", by="layer", ax=ax)
+    charts.over_epochs(points(), value="mi_xt", by="layer", ax=ax)
     np.testing.assert_allclose(ax.lines[0].get_ydata(), [3.91, 4.0, 4.9])
     band = ax.collections[0].get_paths()[0].vertices[:, 1]
     assert band.min() == pytest.approx(3.81) and band.max() == pytest.approx(5.0)
@@ -74,7 +74,7 @@ def test_capacity_against_performance_goes_along_beta(ax):
             for s in (0, 1)
         ]
     )
-    plot.capacity_against_performance(frame, ax=ax)
+    charts.capacity_against_performance(frame, ax=ax)
     np.testing.assert_allclose(ax.lines[0].get_xydata(), [[1, 0.05], [0.5, 0.55], [0, 1.05]])
 
 
@@ -104,13 +104,13 @@ def test_margins_stand_beside_zero_with_their_mean(ax):
 
 def test_hidden_values_are_filled_cells(ax):
     seen = np.array([[True, False], [True, True], [False, True]])
-    plot.seen_and_hidden(seen, ax=ax)
+    charts.seen_and_hidden(seen, ax=ax)
     np.testing.assert_array_equal(ax.images[0].get_array(), [[0, 0, 1], [1, 0, 0]])
 
 
 def test_ours_and_published_errors_share_an_axis(ax):
     ours = pd.DataFrame([{"truth": t, "error": t / 10 + s, "setting": "k = 3", "seed": s} for t in (1, 2) for s in (0, 1)])
-    plot.against_published(ours, pd.DataFrame({"truth": [1, 2], "error": [0.3, 0.4]}), ax=ax)
+    charts.against_published(ours, pd.DataFrame({"truth": [1, 2], "error": [0.3, 0.4]}), ax=ax)
     np.testing.assert_allclose(ax.lines[0].get_ydata(), [0.6, 0.7])
     np.testing.assert_allclose(ax.lines[-1].get_ydata(), [0.3, 0.4])
 
@@ -139,7 +139,7 @@ def test_ours_and_published_paths_share_a_colour_and_methods_without_both_are_le
     ours = pd.DataFrame(
         [{"method": m, "beta": b, "seed": s, "r": b, "mi_ty": 1 - b + s} for m in "ab" for b in (0, 1) for s in (0, 1)]
     )
-    plot.beside_published(ours, pd.DataFrame({"method": ["b", "c"], "r": [0.3, 0.4], "mi_ty": [1.2, 1.1]}), ax=ax)
+    charts.beside_published(ours, pd.DataFrame({"method": ["b", "c"], "r": [0.3, 0.4], "mi_ty": [1.2, 1.1]}), ax=ax)
     mine, told = ax.lines
     np.testing.assert_allclose(mine.get_xydata(), [[0, 1.5], [1, 0.5]])
     np.testing.assert_allclose(told.get_xydata(), [[0.3, 1.2]])
@@ -158,7 +158,7 @@ def test_verdicts_stack_up_to_the_number_of_claims(ax):
         {"source": "a", "verdict": "fails"},
         {"source": "b", "verdict": "holds"},
     ]
-    plot.verdicts(rows, ax=ax)
+    charts.verdicts(rows, ax=ax)
     ends = {}
     for bar in ax.patches:
         ends[bar.get_y()] = max(ends.get(bar.get_y(), 0), bar.get_x() + bar.get_width())
@@ -169,13 +169,13 @@ def test_loss_curves_start_at_each_methods_smallest_beta(ax):
     frame = pd.DataFrame(
         [{"method": "m", "beta": b, "seed": s, "epoch": e, "valid": e + b} for b in (0.0, 5.0) for s in (0, 1) for e in (1, 2)]
     )
-    plot.loss_curves(frame, ax=ax)
+    charts.loss_curves(frame, ax=ax)
     np.testing.assert_allclose(ax.lines[0].get_ydata(), [1, 2])
 
 
 def test_loss_curves_of_stacked_methods_go_on_where_a_member_diverged(ax):
     method = pd.DataFrame({"method": "a", "beta": 0.0, "seed": [0, 0, 1, 1], "epoch": [1, 2, 1, 2], "valid": [1, 2, 3, np.nan]})
-    plot.loss_curves(pd.concat([method, method.assign(method="b", valid=[2.0, 3.0, 4.0, 5.0])]), ax=ax)
+    charts.loss_curves(pd.concat([method, method.assign(method="b", valid=[2.0, 3.0, 4.0, 5.0])]), ax=ax)
     np.testing.assert_allclose([line.get_ydata() for line in ax.lines[:2]], [[2, 2], [3, 4]])
 
 
@@ -183,7 +183,7 @@ def test_svg_bytes_repeat(tmp_path):
     def drawn(name):
         with plot.style():
             figure, ax = plt.subplots()
-            plot.information_plane(points(), ax=ax)
+            charts.information_plane(points(), ax=ax)
         plot.keep(tmp_path, {name: (figure, "A title", "a caption")})
         plt.close(figure)
         return (tmp_path / f"figures/{name}.svg").read_bytes()
@@ -202,7 +202,7 @@ def test_estimates_stand_against_the_diagonal(ax):
         for s in (0, 1)
         for k, c in enumerate(("none", "pca"))
     ]
-    plot.against_truth(pd.DataFrame(rows), ax=ax)
+    charts.against_truth(pd.DataFrame(rows), ax=ax)
     np.testing.assert_allclose(ax.lines[1].get_ydata(), [-0.95, 4.05, 9.05])
     truth = next(line for line in ax.lines if line.get_label() == "truth")
     assert list(truth.get_xdata()) == list(truth.get_ydata()) == [0.0, 10.0]
@@ -211,7 +211,7 @@ def test_estimates_stand_against_the_diagonal(ax):
 def test_compressions_are_parts_of_their_curves(ax):
     curves = pd.DataFrame({"conv": [3.0, 2.0, 1.0, 2.0], "dense": [0.0, 1.0, 2.0, 3.0]})
     parts = pd.DataFrame({"layer": ["conv"], "start": [0], "stop": [2]})
-    plot.with_compressions(curves, parts, 1.5, ax=ax)
+    charts.with_compressions(curves, parts, 1.5, ax=ax)
     thick = [line for line in ax.lines if line.get_linewidth() > 3]
     assert [list(line.get_ydata()) for line in thick] == [[3.0, 2.0, 1.0]]
     assert ax.lines[-1].get_xdata()[0] == 1.5 and len(ax.lines) == 4
@@ -219,7 +219,7 @@ def test_compressions_are_parts_of_their_curves(ax):
 
 def test_eigenvalues_have_their_residuals_for_colours_and_known_ones_for_crosses(ax):
     table = pd.DataFrame({"real": [1.0, 0.5], "imag": [0.0, 0.5], "residual": [1e-14, 0.1]})
-    plot.eigenvalues(table, known=np.array([1.0, 0.5j]), ax=ax)
+    charts.eigenvalues(table, known=np.array([1.0, 0.5j]), ax=ax)
     np.testing.assert_allclose(ax.collections[0].get_offsets(), [[1, 0], [0.5, 0.5]])
     np.testing.assert_allclose(ax.collections[0].get_array(), [1e-10, 0.1])
     circle, crosses = ax.lines
@@ -228,7 +228,7 @@ def test_eigenvalues_have_their_residuals_for_colours_and_known_ones_for_crosses
 
 
 def test_a_mode_is_white_at_zero(ax):
-    plot.mode(np.array([[-2.0, 0.0], [1.0, 0.0]]), ax=ax)
+    charts.mode(np.array([[-2.0, 0.0], [1.0, 0.0]]), ax=ax)
     assert ax.images[0].get_clim() == (-2.0, 2.0) and ax.images[0].get_array().tolist() == [[-2, 0], [1, 0]]
 
 
