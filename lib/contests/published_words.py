@@ -6,10 +6,10 @@ import pandas as pd
 import torch
 
 from lib import checks
-from lib.concepts import capacity, clip, labo, posthoc
+from lib.concepts import capacity, clip, labo
 from lib.concepts.bank import bank, named_classes
-from lib.concepts.bottleneck import accuracy, standardised
-from lib.contests.concept_methods import BANKS, METHODS, PATH
+from lib.concepts.bottleneck import accuracy
+from lib.contests.concept_methods import METHODS, Case, case
 from lib.contests.side_by_side import Tables
 from lib.data import concept_sets
 from lib.data.cifar import Pictures
@@ -87,20 +87,18 @@ def compared(model: clip.Backbone, pictures: Pictures, seeds: Sequence[int], *, 
 
 def measured(data: Embedded, seed: int) -> Tables:
     """Return tables `methods` (accuracy of heads on the words, and of what they must beat) and `levels`, and LaBo's choice."""
-    rows = [{"seed": seed, "method": name, "accuracy": accuracy(METHODS[name](data, seed), *data.test)} for name in COMPARED]
-    return {"methods": [*rows, {"seed": seed, "method": "LaBo", "accuracy": bottled(data)}], "levels": rungs(data, seed)}
+    own = case(data, seed)
+    rows = [{"seed": seed, "method": name, "accuracy": accuracy(METHODS[name](own), *data.test)} for name in COMPARED]
+    return {"methods": [*rows, {"seed": seed, "method": "LaBo", "accuracy": bottled(data)}], "levels": rungs(own)}
 
 
-def rungs(data: Embedded, seed: int) -> list[dict]:
+def rungs(own: Case) -> list[dict]:
     """Return test accuracies at few effective concepts of the words, and of as many that mean nothing."""
-    rows = []
-    for name in KINDS:
-        bank = BANKS[name](data, seed)
-        score = standardised(posthoc.projection(bank), data.train.x)
-        path = posthoc.head_path(data.train, score, bank.names, count=PATH)
-        found = capacity.at_effective(path, data.train, data.test, levels=LEVELS)
-        rows += [{"seed": seed, "concepts": name} | level._asdict() for level in found]
-    return rows
+    return [
+        {"seed": own.seed, "concepts": name} | level._asdict()
+        for name in KINDS
+        for level in capacity.at_effective(own.path(name), own.data.train, own.data.test, levels=LEVELS)
+    ]
 
 
 def bottled(data: Embedded, *, k: int = 5) -> float:
