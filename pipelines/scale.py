@@ -22,7 +22,7 @@ from pipelines import provenance
 OUT, TEXT = Path("reports/scale.md"), Path(__file__).parent / "templates/scale.md"
 GROWS = {  # parameter -> power of its ratio; a list counts by its sum where it holds budgets, else by its length
     **dict.fromkeys(("seeds", "epochs", "steps", "code_steps", "trajectories", "draws", "starts", "sizes", "ahead"), 1),
-    **dict.fromkeys(("windows", "ropes", "n", "fitted", "test", "layers", "truths", "d", "widths"), 1),
+    **dict.fromkeys(("windows", "ropes", "n", "fitted", "test", "layers", "truths", "d", "widths", "sets"), 1),
     **dict.fromkeys(("kde_upper_adaptive.rows", "size", "points", "width", "channels"), 2),  # pairs, sides, squares of weights
     "rows": 1,
     **dict.fromkeys(("stride", "every"), -1),
