@@ -8,6 +8,7 @@ value should stay within the recorded spread.
 """
 
 import argparse
+import hashlib
 import platform
 import re
 import shutil
@@ -19,6 +20,7 @@ from pathlib import Path
 from lib import runs
 from lib.processes import die_with_parent
 from pipelines import provenance, warm, workspace
+from pipelines.sweep_points import canonical
 
 REFERENCE, COPY, CLAIMS = Path("reports/reference.json"), Path("build/replay"), Path("reports/claims.json")
 KEPT = ("measured", "spread", "rule", "verdict")
@@ -34,12 +36,17 @@ def machine() -> dict[str, str]:
 
 
 def stages(root: Path) -> dict[str, dict]:
-    """Return what dvc.lock records of every stage: command, parameters, and the hashes of what it read and wrote."""
+    """Return what dvc.lock records of every stage: hashes of its command, its parameters, and of what it read and wrote."""
     found = {}
     for name, stage in runs.read_yaml(root / "dvc.lock")["stages"].items():
         files = {kind: {entry["path"]: entry.get("md5") for entry in stage.get(kind, [])} for kind in ("deps", "outs")}
-        found[name] = files | {"cmd": stage["cmd"], "params": stage.get("params", {})}
+        found[name] = files | {kind: hashed(stage.get(kind)) for kind in ("cmd", "params")}
     return found
+
+
+def hashed(content: object) -> str:
+    """Return what tells one content of YAML from another."""
+    return hashlib.sha256(canonical(content).encode()).hexdigest()[:16]
 
 
 def state(root: Path) -> dict:
