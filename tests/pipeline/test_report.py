@@ -113,3 +113,10 @@ def test_every_claim_and_card_is_shown(workbook):
     cards = [p.parent.name for p in (workbook / "data/raw").glob("*/card.md")]
     assert len(cards) >= 8 and all(f'id="{name}"' in data for name in cards)
     assert "licence" in data.lower()
+
+
+def test_a_study_without_claims_has_no_table_of_verdicts(workbook):
+    for name in runs.parameters(workbook)["studies"]:
+        claims = runs.read_json(workbook / f"reports/studies/{name}/claims.json")
+        assert ("<h2>Verdicts</h2>" in (workbook / f"reports/pages/{name}.html").read_text()) == bool(claims), name
+    assert not runs.read_json(workbook / "reports/studies/sweep_review/claims.json")
