@@ -11,9 +11,9 @@ from tests.pipeline.test_report import CHROMIUM, browser
 
 
 @contextmanager
-def opened(notebook, workbook, home):
-    """A notebook with two panels, open and run, in the copy at smoke scale."""
-    with server(workbook.resolve(), home) as (address, token), sync_playwright() as driver:
+def opened(notebook, root, home, *, panels="svg"):
+    """A notebook of a working copy, open and run, once two of its panels are drawn."""
+    with server(root.resolve(), home) as (address, token), sync_playwright() as driver:
         chromium = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         page = chromium.new_page(viewport={"width": 1400, "height": 3600})
         page.goto(f"{address}/lab/tree/notebooks/{notebook}.ipynb?token={token}")
@@ -21,7 +21,7 @@ def opened(notebook, workbook, home):
         expect(page.get_by_text(re.compile(r"Python 3.*\| Idle")).first).to_be_visible(timeout=60_000)
         page.get_by_role("menuitem", name="Run", exact=True).click()
         page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
-        page.locator(".jupyter-widgets svg").nth(1).wait_for(timeout=90_000)
+        page.locator(f".jupyter-widgets {panels}").nth(1).wait_for(timeout=90_000)
         yield page
         chromium.close()
 

@@ -8,11 +8,11 @@ import sys
 
 import pandas as pd
 import pytest
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
 from lib import runs
-from tests.pipeline.test_lab import server
-from tests.pipeline.test_report import CHROMIUM, browser
+from tests.pipeline.test_explorer import opened
+from tests.pipeline.test_report import browser
 from tests.pipeline.test_runner import processes_end_in, wait_for
 from tests.pipeline.toy import ROOT, STAGES, Toy
 
@@ -43,18 +43,9 @@ def toy(tmp_path_factory):
 @pytest.fixture(scope="module")
 def page(toy, tmp_path_factory):
     """The launcher, open and run."""
-    with server(toy.root.resolve(), tmp_path_factory.mktemp("home")) as (address, token), sync_playwright() as driver:
-        chromium = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        page = chromium.new_page(viewport={"width": 1400, "height": 2400})
-        page.goto(f"{address}/lab/tree/notebooks/launch.ipynb?token={token}")
-        page.locator(".jp-Notebook").wait_for(timeout=60_000)
-        expect(page.get_by_text(re.compile(r"Python 3.*\| Idle")).first).to_be_visible(timeout=60_000)
-        page.get_by_role("menuitem", name="Run", exact=True).click()
-        page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
-        page.locator(".jupyter-widgets table").nth(1).wait_for(timeout=90_000)
+    with opened("launch", toy.root, tmp_path_factory.mktemp("home"), panels="table") as page:
         yield page
         page.screenshot(path=toy.root / "launch.png")
-        chromium.close()
 
 
 def test_a_try_tells_its_numbers_or_its_error(toy):
