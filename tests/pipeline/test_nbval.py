@@ -10,6 +10,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 
+@pytest.mark.usefixtures("workbook")  # nbval runs in it
 @pytest.mark.parametrize(
     ("text", "count", "code", "said"),
     [
