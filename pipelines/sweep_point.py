@@ -13,6 +13,7 @@ from pipelines.stage_environment import compute_alone, set_environment
 set_environment()  # before anything imports numpy or nbformat
 
 import nbformat  # noqa: E402
+from nbclient.exceptions import DeadKernelError  # noqa: E402
 from papermill.exceptions import PapermillExecutionError  # noqa: E402
 
 from pipelines.kernel import execute  # noqa: E402
@@ -54,16 +55,26 @@ def stored(task: Task) -> dict | None:
     return json.loads(path.read_text()) if path.exists() else None
 
 
-def outcome(task: Task, attempt: Path) -> dict:
-    """Return status, error and result of one attempt; the notebook of one that failed is kept with its traceback."""
+def outcome(task: Task, attempt: Path, *, again: bool = True) -> dict:
+    """Return status, error and result of one attempt; the notebook of one that failed is kept with its traceback.
+
+    A kernel that died is tried once more: it may have been killed together with this worker, whose end is then near, and the
+    point is not to blame.
+    """
     executed = attempt.with_suffix(".ipynb")
     kept = FAILED / f"sweep-{Path(task.state).name}-{task.key}.ipynb"
     try:
         execute(nbformat.read(task.notebook, as_version=4), task.values | {"out": str(attempt)}, executed, shown=False)
         found = {"status": "done", "error": "", "result": numbers(attempt / task.result)}
+    except DeadKernelError as error:
+        if again:
+            shutil.rmtree(attempt)
+            attempt.mkdir()
+            return outcome(task, attempt, again=False)
+        found = {"status": "failed", "error": f"DeadKernelError: {error}", "result": {}}
     except PapermillExecutionError as error:
         found = {"status": "failed", "error": f"{error.ename}: {error.evalue}", "result": {}}
-    except (RuntimeError, OSError, ValueError) as error:  # a kernel that died, a disk that is full, a result that is none
+    except (RuntimeError, OSError, ValueError) as error:  # a disk that is full, a result that is none
         found = {"status": "failed", "error": f"{type(error).__name__}: {error}", "result": {}}
     if found["status"] == "failed" and executed.exists():
         write(clean(nbformat.read(executed, as_version=4)), kept)

@@ -19,10 +19,12 @@ from tests.pipeline.test_runner import processes_end_in, wait_for
 from tests.pipeline.toy import Toy
 
 POINT = """
-import json, pathlib, time
+import json, os, pathlib, time
 with open("starts.log", "a") as log:
     log.write(f"{pathlib.Path(out).name[:20]} {time.time()}\\n")
 time.sleep(wait)
+if x == dies:
+    os._exit(3)
 if x % 20 == bad:
     raise ArithmeticError(f"planted at {x}")
 pathlib.Path(out, "metrics.json").write_text(json.dumps({"y": x * x, "deep": {"z": x + rate}}))
@@ -54,7 +56,7 @@ class Swept(Toy):
         libraries = '("ipykernel.kernelapp", "ipykernel.debugger", "numpy", "torch", "matplotlib.pyplot") or ('
         self.change("pipelines/warm.py", "LIBRARIES = (", f"LIBRARIES = {libraries}")
         for name, parameters, body in (
-            ("point", 'x = 1\nrate = 0.5\nwait = 0.0\nbad = 99\nnested = {"a": {"b": 1}}\nout = "build/scratch"', POINT),
+            ("point", 'x = 1\nrate = 0.5\nwait = 0.0\nbad = 99\ndies = -1\nplan = {"k": 1}\nout = "build/scratch"', POINT),
             ("leaks", f'x = 1\nhome = "{root.resolve()}"\nout = "build/scratch"', LEAKS),
         ):
             cells = [nbformat.v4.new_code_cell(parameters, metadata={"tags": ["parameters"]}), nbformat.v4.new_code_cell(body)]
@@ -142,6 +144,15 @@ def test_a_point_without_its_result_has_failed(tmp_path):
         numbers(tmp_path / "scores.parquet")
     pd.DataFrame({"a": [1.0, 2.0], "b": ["x", "y"]}).to_parquet(tmp_path / "scores.parquet")
     assert numbers(tmp_path / "scores.parquet") == {"a": 1.5}
+
+
+def test_a_kernel_that_dies_is_tried_once_more(toy):
+    command = toy.write("mine", points=range(3))
+    path = toy.root / "pipelines/sweeps/mine.yaml"
+    path.write_text(path.read_text().replace("bad: 99", "bad: 99, dies: 1"))
+    assert toy.python(*command).returncode == 0
+    assert toy.table("mine").status.tolist() == ["done", "failed", "done"] and len(toy.starts()) == 4
+    assert toy.table("mine").error[1].startswith("DeadKernelError: ")
 
 
 def test_ctrl_c_leaves_what_can_be_gone_on_with(toy):
