@@ -15,7 +15,7 @@ from torch import Tensor
 from lib import plot
 from lib.concepts import agreement
 from lib.concepts.bottleneck import ConceptModel, explain, intervene, logits, predict
-from lib.contests.concepts import slopes
+from lib.contests.concept_names import slopes
 from lib.data.embeddings import Embedded
 
 SIDE = 128  # points of a picture's side

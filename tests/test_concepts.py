@@ -78,6 +78,15 @@ def test_a_looser_tolerance_costs_little_of_the_objective():
     assert ((near - exact) < 1e-4).all() and ((near - exact) > -1e-12).all()
 
 
+def test_nearly_parallel_scores_are_solved_for_too():
+    """By coordinates alone these take thousands of sweeps; a small subgradient certifies the optimum, whoever finds it."""
+    base = normal(300, 4, seed=2)
+    u = normal(300, 1, seed=1) + 0.02 * base @ normal(4, 16, seed=3) + 1e-3 * normal(300, 16, seed=4)
+    y, u = (base + normal(300, 4, seed=5)).argmax(1), (u - u.mean(0)) / u.std(0, correction=0)
+    path = elastic_path(u, y, lambdas=penalties(u, y, count=40), steps=20)
+    assert (path.missed <= 1e-2).all() and (path.weights[-1] != 0).sum() > 20
+
+
 def test_the_objective_is_written_out():
     u, y = scores(n=20, seed=3)
     path = elastic_path(u, y, lambdas=torch.tensor([0.05]), ratio=0.7)

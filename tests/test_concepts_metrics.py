@@ -1,6 +1,7 @@
 """Measures of concepts: what they give where the answer is known, and what chance gives."""
 
 import math
+from itertools import permutations
 
 import pytest
 import torch
@@ -51,6 +52,15 @@ def test_a_positive_head_has_a_large_cosine_by_chance_and_no_correlation():
     plain = agreement.concept_global_importance(theta, theta, share)[0].mean()
     centred = agreement.concept_global_importance(theta, theta, share, centred=True)[0].mean()
     assert plain > 0.6 and abs(centred) < 0.03
+
+
+@pytest.mark.parametrize("centred", [False, True])
+def test_shuffled_names_are_the_mean_over_all_permutations(centred):
+    theta, mean, share = normal(5, 4, seed=3), normal(5, 4, seed=4), normal(5, 4, seed=5).abs()
+    found = agreement.shuffled_importance(theta, mean, share, centred=centred)
+    each = [agreement.concept_global_importance(theta, mean, share[:, order], centred=centred).mean(1)
+            for order in permutations(range(4))]  # fmt: skip
+    torch.testing.assert_close(found, torch.stack(each).mean(0))
 
 
 def test_existence_counts_the_leading_concepts_and_leaves_empty_images_out():
@@ -243,6 +253,16 @@ def test_accuracy_at_a_level_is_of_the_first_head_as_dense():
 def simple(weights, x, **given):
     bias = torch.zeros(len(weights), dtype=torch.float64)
     return model_of(lambda z: z.double(), weights, bias, x, concepts=[str(j) for j in range(x.shape[1])], **given)
+
+
+def test_a_head_without_a_path_is_cut_to_its_levels():
+    model = pcbm(TRAIN, TEST, BANK)._replace(weights=normal(4, 6, seed=9))
+    dense = effective(model.weights).item()
+    few, all_of = capacity.cut(model, TEST, levels=[1, 100])
+    assert few.found == 1 and few.reached and all_of.found == dense and not all_of.reached
+    assert all_of.accuracy == accuracy(model, *TEST) != few.accuracy
+    with pytest.raises(ValueError, match="level must be a whole number"):
+        capacity.cut(model, TEST, levels=[0])
 
 
 def test_contributing_concepts_are_the_fewest_that_hold_the_share():

@@ -2,12 +2,13 @@
 
 from functools import partial
 
+import pandas as pd
 import pytest
 import torch
 
 from lib.concepts import agreement, clip, posthoc, small
 from lib.concepts.bottleneck import accuracy, standardised
-from lib.contests import concept_edits, concept_methods, concept_views, concepts
+from lib.contests import concept_edits, concept_methods, concept_names, concept_views, concepts
 from lib.contests import scene_embeddings as task
 from lib.data.captions.attributes import ATTRIBUTES, draw, favourite
 from lib.data.captions.scenes import scenes
@@ -76,22 +77,25 @@ def test_tokens_average_to_the_embedding_and_texts_are_units(source, tmp_path):
 
 def test_slopes_of_linear_scores_are_their_vectors():
     model = posthoc.pcbm(DATA.train, DATA.valid, DATA.concepts)
-    found = concepts.slopes(model, DATA.train.x)
+    found = concept_names.slopes(model, DATA.train.x)
     assert torch.allclose(torch.cosine_similarity(found, DATA.concepts.vectors), torch.ones(len(found)).double())
 
 
 def test_maps_find_tokens_that_hold_the_concept_and_miss_those_that_do_not():
     model = posthoc.pcbm(DATA.train, DATA.valid, DATA.concepts)
-    vectors, n = DATA.concepts.vectors, len(DATA.test.y)
+    slopes, vectors, n = concept_names.slopes(model, DATA.train.x), DATA.concepts.vectors, len(DATA.test.y)
     tokens = torch.zeros(n, 4, 4, vectors.shape[1], dtype=torch.float64)
     tokens[:, 1, 2] = vectors.sum(0)
     importance = torch.rand(n, len(vectors), generator=torch.Generator().manual_seed(0))
     there = {}
     for name, point in {"there": (12, 20), "elsewhere": (28, 3)}.items():
         where = torch.tensor(point).expand(n, len(vectors), 2)
-        there[name] = concepts.located(model, DATA._replace(places=Places(tokens, where, (32, 32))), importance)
-    assert there == {"there": {"location_1": 1.0, "location_3": 1.0}, "elsewhere": {"location_1": 0.0, "location_3": 0.0}}
-    blank = concepts.located(model, DATA, importance)
+        seen = DATA._replace(places=Places(tokens, where, (32, 32)))
+        there[name] = concept_names.located(slopes, seen, importance)
+    chance = {"location_chance_1": 85 / 1024, "location_chance_3": 0.25}  # whole pixels
+    assert there["there"] == {"location_1": 1.0, "location_3": 1.0} | chance
+    assert there["elsewhere"] == {"location_1": 0.0, "location_3": 0.0} | chance
+    blank = concept_names.located(slopes, DATA, importance)
     assert all(value != value for value in blank.values())
 
 
@@ -137,7 +141,10 @@ def test_a_trial_on_scenes_has_all_its_rows_and_repeats(source):
     made = {name: table.to_dict("records") for name, table in made.items()}
     assert len(made["edits"]) == 8 and {row["name"] for row in made["names"]} <= {*task.CONCEPTS, *task.EMPTY}
     knob = partial(concept_edits.knob, {0.0: fair, 0.9: tied}, LITTLE, 4)
-    assert [row["rho"] for row in knob()["knob"]] == [0.0, 0.9] and knob() == knob()
+    made = pd.DataFrame(knob()["knob"]).set_index(["rho", "method"])
+    assert list(made.index) == [(rho, name) for rho in (0.0, 0.9) for name in concept_methods.METHODS]
+    assert made.location_1.notna().groupby("method").all().sum() == len(concept_methods.METHODS) - 2
+    pd.testing.assert_frame_equal(made, pd.DataFrame(knob()["knob"]).set_index(["rho", "method"]))
     free = concept_edits.untied(SIZES, concept_methods.case(fair(4), 4, LITTLE), {})
     assert set(free) == {"shots", "isotropic", "methods"} and free["isotropic"] == [{"seed": 4, "differs": 0.0}]
     net = partial(concept_edits.end_to_end, 4, rho=0.0, epochs=2, **SIZES)

@@ -53,10 +53,23 @@ def concept_global_importance(theta: Tensor, mean: Tensor, share: Tensor, *, cen
     A positive head has a large cosine with any presence; `centred` gives correlations, which are zero there by chance.
     Source: [aysel2025concept].
     """
+    return cosines_over_classes(theta, mean, share, centred).diagonal(dim1=1, dim2=2)
+
+
+def shuffled_importance(theta: Tensor, mean: Tensor, share: Tensor, *, centred: bool = False) -> Tensor:
+    """Return CGIM 1, 2 and 3 under shuffled names of concepts, (3,): their mean over all permutations, exactly.
+
+    Every concept then has the presence of every other equally often, so it is the mean over all pairs without NaN.
+    """
+    return cosines_over_classes(theta, mean, share, centred).flatten(1).nanmean(1)
+
+
+def cosines_over_classes(theta: Tensor, mean: Tensor, share: Tensor, centred: bool) -> Tensor:
+    """Return the cosines of theta, mean scores and their product for concept j with the presence of concept m, (3, L, L)."""
     parts = torch.stack([theta.double(), mean, theta * mean])
     if centred:
         parts, share = parts - parts.mean(1, keepdim=True), share - share.mean(0)
-    return (parts * share).sum(1) / (parts.norm(dim=1) * share.norm(dim=0))
+    return (parts / parts.norm(dim=1, keepdim=True)).mT @ (share / share.norm(dim=0))
 
 
 def ranked(importance: Tensor, most: int) -> Tensor:

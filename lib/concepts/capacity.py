@@ -45,6 +45,15 @@ def at_effective(fitted: Fitted, train: Rows, test: Rows, *, levels: Sequence[in
     return rows
 
 
+def cut(model: ConceptModel, test: Rows, *, levels: Sequence[int] = LEVELS) -> list[AtLevel]:
+    """Return test accuracies of one head truncated to each level, where there is no path of heads to choose from."""
+    dense, rows = effective(model.weights).item(), []
+    for level in levels:
+        part = model._replace(weights=truncated(model.weights, checks.counted(level, "level")))
+        rows.append(AtLevel(level, accuracy(part, test.x, test.y), effective(part.weights).item(), dense >= level))
+    return rows
+
+
 def contributing(model: ConceptModel, x: Tensor, *, share: float = 0.95) -> float:
     """Return the fewest concepts that hold `share` of sum_j |W_kj (u_j - centre_j)|, k the predicted class; a mean over x."""
     if not 0 < share < 1:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from lib import checks
 from lib.concepts.bottleneck import ConceptModel, Score, cosines, words
-from lib.concepts.posthoc import best, head_path
+from lib.concepts.posthoc import Fitted, best, head_path
 from lib.types import Rows, Words
 
 
@@ -133,10 +133,8 @@ def name_units(found: Dictionary, member: int, vocabulary: Words) -> Naming:
     return Naming(names, near.values[:, 0], near.values[:, 0] - near.values[:, 1], found.firing[member] == 0)
 
 
-def discovered(
-    train: Rows, valid: Rows, found: Dictionary, member: int, vocabulary: Words, *, count: int = 40, budget: float | None = None
-) -> ConceptModel:
-    """Fit a sparse head without bias on the units that fire, each named by the vocabulary; equal names are numbered.
+def unit_path(train: Rows, found: Dictionary, member: int, vocabulary: Words, *, count: int = 40) -> Fitted:
+    """Fit sparse heads without bias on the units that fire, each named by the vocabulary; equal names are numbered.
 
     Codes are divided by their deviation and not centred, so that a unit which does not fire says nothing. The public code
     charges mean |W| by Adam, which leaves no weight at zero; the elastic net does. Source: [rao2024discover].
@@ -147,8 +145,14 @@ def discovered(
         raise ValueError(f"no unit of member {member} fires on these embeddings; train its dictionary on such ones")
     spread = raw(train.x)[:, alive].std(0, correction=0).clamp_min(1e-12)
     names = numbered([name for name, lives in zip(naming.names, alive.tolist(), strict=True) if lives])
-    fitted = head_path(train, lambda x: raw(x)[:, alive] / spread, names, count=count, bias=False)
-    return best(fitted, train, valid, budget=budget)
+    return head_path(train, lambda x: raw(x)[:, alive] / spread, names, count=count, bias=False)
+
+
+def discovered(
+    train: Rows, valid: Rows, found: Dictionary, member: int, vocabulary: Words, *, count: int = 40, budget: float | None = None
+) -> ConceptModel:
+    """Return the head of `unit_path` that validation chooses, with at most `budget` effective concepts."""
+    return best(unit_path(train, found, member, vocabulary, count=count), train, valid, budget=budget)
 
 
 def numbered(names: Sequence[str]) -> list[str]:

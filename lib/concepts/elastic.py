@@ -9,13 +9,14 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from numba import njit
+from scipy.linalg import cho_factor, cho_solve
 from torch import Tensor
 
 from lib import checks
 
 DAMPING = 1e-6  # added to the curvature: classes that are certain have none, and a step could have any length
-NEAR = 0.8  # of lambda a: weights at zero of smaller slope sit a step out
-SWEEPS = 300
+NEAR = 0.9  # of lambda a: weights at zero of smaller slope sit a step out
+SWEEPS, ROUNDS = 5, 60  # coordinate by coordinate; then all at once, and again
 HALVINGS = 30
 
 
@@ -78,7 +79,7 @@ def elastic_path(
     """Fit a softmax head for each penalty, each from the one before, by proximal Newton steps on the weights that matter.
 
     A step minimises the quadratic model with the full Hessian, of the weights that are not zero or whose slope is near lambda
-    a, by coordinate descent; others are looked at again after it. It is halved until the objective falls. A bound without
+    a; others are looked at again after it. It is halved until the objective falls. A bound without
     terms between classes is cheaper by the step and needs hundreds of them: softmax is flat where all classes move together.
     u: (n, L), y: (n,) labels 0..K-1 -> Path in double, until no subgradient exceeds tolerance * lambda. The penalty sees the
     scale of u: standardise it first. Source: [zou2005regularization] [friedman2010regularization].
@@ -114,7 +115,7 @@ def solved(problem: Problem, w: np.ndarray, tolerance: float, steps: int) -> tup
         some = np.nonzero((w != 0) | (np.abs(slope) > NEAR * problem.l1))
         bend = curvature(problem, p, some)
         step = np.zeros_like(w)
-        step[some] = descend(bend, slope[some], w[some], problem.l1[some[1]], 0.01 * tolerance)
+        step[some] = minimised(bend, slope[some], w[some], problem.l1[some[1]], 0.01 * tolerance)
         w, z = shortened(problem, w, z, step)
     return w, float(miss)
 
@@ -131,22 +132,58 @@ def curvature(problem: Problem, p: np.ndarray, some: tuple[np.ndarray, np.ndarra
     return bend / n + np.diag(problem.l2[columns] + DAMPING)
 
 
+def minimised(gram: np.ndarray, slope: np.ndarray, w: np.ndarray, l1: np.ndarray, tolerance: float) -> np.ndarray:
+    """Return the d that minimises slope d + d gram d / 2 + l1 |w + d|.
+
+    Coordinate descent finds which weights are in use, and crawls where scores are nearly parallel; so those in use are solved
+    for at once after every few sweeps, their signs kept. Source: [lee2007efficient].
+    """
+    at, line = w.copy(), slope.copy()
+    for _ in range(ROUNDS):
+        if swept(gram, l1, at, line, tolerance):
+            break
+        settle(gram, l1, at, line)
+    return at - w
+
+
 @compiled
-def descend(gram: np.ndarray, slope: np.ndarray, w: np.ndarray, l1: np.ndarray, tolerance: float) -> np.ndarray:
-    """Return the d that minimises slope d + d gram d / 2 + l1 |w + d|, coordinate by coordinate."""
-    d, line = np.zeros_like(w), slope.copy()
+def swept(gram: np.ndarray, l1: np.ndarray, at: np.ndarray, line: np.ndarray, tolerance: float) -> bool:
+    """Move weights `at` and the slope `line` there, coordinate by coordinate, and say whether they have come to rest."""
     for _ in range(SWEEPS):
         moved = 0.0
-        for j in range(len(w)):
-            raw = w[j] + d[j] - line[j] / gram[j, j]
-            by = np.sign(raw) * max(abs(raw) - l1[j] / gram[j, j], 0.0) - w[j] - d[j]
+        for j in range(len(at)):
+            raw = at[j] - line[j] / gram[j, j]
+            by = np.sign(raw) * max(abs(raw) - l1[j] / gram[j, j], 0.0) - at[j]
             if by != 0.0:
-                d[j] += by
+                at[j] += by
                 line += by * gram[j]
                 moved = max(moved, abs(by) * gram[j, j])
         if moved <= tolerance:
-            break
-    return d
+            return True
+    return False
+
+
+def settle(gram: np.ndarray, l1: np.ndarray, at: np.ndarray, line: np.ndarray) -> None:
+    """Move the weights in use to their joint optimum; whose sign would change becomes 0 and leaves.
+
+    All that would change leave at once where that gains, or else the first on the way alone, which always does.
+    """
+    own = np.flatnonzero((at != 0) | (l1 == 0))
+    while len(own):
+        bend, push = gram[np.ix_(own, own)], line[own] + l1[own] * np.sign(at[own])
+        whole = -cho_solve(cho_factor(bend, check_finite=False), push, check_finite=False)
+        turns = (l1[own] > 0) & (at[own] * (at[own] + whole) < 0)
+        by = np.where(turns, -at[own], whole)
+        if turns.any() and by @ push + by @ bend @ by / 2 >= 0:
+            part = np.where(turns, -at[own] / np.where(turns, whole, 1.0), 1.0)
+            first = int(part.argmin())
+            by, turns = part[first] * whole, np.arange(len(own)) == first
+            by[first] = -at[own[first]]
+        at[own] += by
+        line += by @ gram[own]
+        if not turns.any():
+            return
+        own = own[~turns]
 
 
 def shortened(problem: Problem, w: np.ndarray, z: np.ndarray, step: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -9,11 +9,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lib.concepts import agreement, leakage, posthoc, sparse
+from lib.concepts import leakage, posthoc, sparse
 from lib.concepts.baselines import zero_shot
-from lib.concepts.bottleneck import ConceptModel, accuracy, explain, predict
+from lib.concepts.bottleneck import ConceptModel, accuracy, predict
 from lib.concepts.discover import name_units
 from lib.contests.concept_methods import METHODS, Budget, Case, case, names_of
+from lib.contests.concept_names import agrees
 from lib.contests.concepts import Models, Source, shots
 from lib.contests.scene_embeddings import BACKGROUNDS, HELD_OUT, drawn, labels
 from lib.contests.side_by_side import Tables
@@ -42,7 +43,8 @@ def misled(scene: dict[str, int], rho: float, fair: Source, own: Case, fitted: M
     Also a network of the pictures alone. fair: the same with nothing tied; its validation rows are what fine-tuning sees.
     """
     data, seed, target = own.data, own.seed, fair(own.seed).valid
-    model, units, naming = fitted["PCBM words"], own.units(), name_units(own.dictionary(), 0, names_of(own.data))
+    model, units = fitted["PCBM words"], fitted["discover, then name"]
+    naming = name_units(own.dictionary(), 0, names_of(own.data))
     called = [name for name, dead in zip(naming.names, naming.dead.tolist(), strict=True) if not dead]
     made = edited(model, seed) | {"fine-tuned": posthoc.fine_tuned(model, target)} | without(units, called, data, seed)
     rows = [{"seed": seed, "edit": name} | scored(one, data) for name, one in made.items()]
@@ -95,14 +97,13 @@ def named(units: ConceptModel, called: list[str], cosine: Tensor, data: Embedded
 
 
 def knob(sources: dict[float, Source], budget: Budget, seed: int) -> Tables:
-    """Return table `knob`: does the leading concept of a sparse head on words exist, by how much the background was tied."""
+    """Return table `knob`: of every method whether concepts exist, weights follow and maps find, by how much all was tied."""
     rows = []
     for rho, source in sources.items():
-        data = source(seed)
-        model = METHODS["PCBM words"](case(data, seed, budget))
-        importance = explain(model, data.test.x).contributions
-        first, third = (agreement.concept_existence(importance, data.test_truth, most=m).value for m in (1, 3))
-        rows.append({"seed": seed, "rho": rho, "existence_1": first, "existence_3": third} | scored(model, data))
+        own = case(source(seed), seed, budget)
+        for name, method in METHODS.items():
+            model = method(own)
+            rows.append({"seed": seed, "rho": rho, "method": name} | agrees(name, model, own.data) | scored(model, own.data))
     return {"knob": rows}
 
 

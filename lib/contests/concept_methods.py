@@ -9,7 +9,7 @@ import torch
 from lib.concepts import labo, posthoc
 from lib.concepts.baselines import linear_probe, random_vectors, random_words, zero_shot
 from lib.concepts.bottleneck import ConceptModel, standardised, words
-from lib.concepts.discover import Dictionary, discovered, learn
+from lib.concepts.discover import Dictionary, learn, unit_path
 from lib.concepts.sparse import KINDS, concept_matrix_search, side_by_side
 from lib.data.embeddings import Embedded
 from lib.types import Words
@@ -18,9 +18,9 @@ from lib.types import Words
 class Budget(NamedTuple):
     """How much is learnt."""
 
-    path: int = 24  # penalties of a sparse head: they end at a fiftieth of the one that leaves no weight
-    bottle: int = 150  # epochs of LaBo
-    sparse: int = 40  # epochs of sparse bottlenecks
+    path: int = 60  # penalties of a sparse head, over four orders of magnitude
+    bottle: int = 600  # epochs of LaBo
+    sparse: int = 120  # epochs of sparse bottlenecks
     passes: int = 192  # of a dictionary over the images, by batches of 256
     net: int = 8  # epochs of the network that learns from pictures alone
     alone: int = 400  # steps of an objective by itself
@@ -36,7 +36,7 @@ class Case(NamedTuple):
     seed: int
     path: Callable[[str], posthoc.Fitted]  # sparse heads on one of the banks
     dictionary: Callable[[], Dictionary]
-    units: Callable[[], ConceptModel]  # a sparse head on what the dictionary found
+    units: Callable[[], posthoc.Fitted]  # sparse heads on what the dictionary found
     gated: Callable[[], dict[str, ConceptModel]]  # a sparse bottleneck of each kind
     budget: Budget
 
@@ -52,7 +52,7 @@ def case(data: Embedded, seed: int, budget: Budget = FULL) -> Case:
         seed,
         path=cache(partial(path, data, seed, budget.path)),
         dictionary=found,
-        units=cache(lambda: discovered(data.train, data.valid, found(), 0, names_of(data), count=budget.path)),
+        units=cache(lambda: unit_path(data.train, found(), 0, names_of(data), count=budget.path)),
         gated=cache(partial(side_by_side, data.train, data.concepts, [*KINDS], epochs=budget.sparse, seed=seed)),
         budget=budget,
     )
@@ -81,14 +81,32 @@ def path(data: Embedded, seed: int, count: int, kind: str) -> posthoc.Fitted:
     return posthoc.head_path(data.train, standardised(posthoc.projection(bank), data.train.x), bank.names, count=count)
 
 
-def on(kind: str) -> Method:
-    """Return the head on one of the banks that validation chooses."""
-    return lambda case: posthoc.best(case.path(kind), case.data.train, case.data.valid)
+Heads = Callable[[Case], posthoc.Fitted]
+
+
+def on(kind: str) -> Heads:
+    """Return the sparse heads on one of the banks."""
+    return lambda case: case.path(kind)
+
+
+# Methods whose head validation chooses from a path.
+PATHS: dict[str, Heads] = {
+    "random words": on("random words"),
+    "random vectors": on("random vectors"),
+    "PCBM words": on("words"),
+    "PCBM directions": on("directions"),
+    "discover, then name": lambda case: case.units(),
+}
+
+
+def of_path(name: str) -> Method:
+    """Return the head of a path that validation chooses."""
+    return lambda case: posthoc.best(PATHS[name](case), case.data.train, case.data.valid)
 
 
 def with_residual(case: Case) -> ConceptModel:
     """Fit the words, and the residual that they leave."""
-    return posthoc.hybrid(on("words")(case), case.data.train)
+    return posthoc.hybrid(of_path("PCBM words")(case), case.data.train)
 
 
 def in_a_bottle(case: Case, *, k: int = 2, alpha: float = 1.0, beta: float = 1.0, prior: bool = True) -> ConceptModel:
@@ -132,16 +150,12 @@ def names_of(data: Embedded) -> Words:
 METHODS: dict[str, Method] = {
     "linear probe": lambda case: linear_probe(case.data.train, case.data.valid),
     "zero-shot": lambda case: zero_shot(case.data.classes, case.data.train.x),
-    "random words": on("random words"),
-    "random vectors": on("random vectors"),
     "LaBo": in_a_bottle,
-    "PCBM words": on("words"),
-    "PCBM directions": on("directions"),
+    **{name: of_path(name) for name in PATHS},
     "PCBM-h": with_residual,
     **{f"SparseCBM {kind}": gated(kind) for kind in KINDS},
     "CMS": searched(centre=False),
     "CMS centred": searched(centre=True),
-    "discover, then name": lambda case: case.units(),
 }
 
 FEW: dict[str, Method] = {
@@ -151,4 +165,5 @@ FEW: dict[str, Method] = {
     "LaBo, no coverage": partial(in_a_bottle, beta=0.0),
     "LaBo, no prior": partial(in_a_bottle, prior=False),
     "random words": METHODS["random words"],
+    "random vectors": METHODS["random vectors"],
 }

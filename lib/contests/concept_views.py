@@ -9,7 +9,7 @@ from lib.concepts import agreement
 from lib.concepts.bottleneck import ConceptModel, explain, intervene, predict
 from lib.concepts.capacity import by_effect
 from lib.contests.concept_methods import METHODS, Case
-from lib.contests.concepts import slopes
+from lib.contests.concept_names import slopes
 from lib.contests.scene_embeddings import drawn
 from lib.data.embeddings import Embedded
 

@@ -7,9 +7,10 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from lib.concepts import agreement, capacity, leakage, posthoc
-from lib.concepts.bottleneck import ConceptModel, accuracy, explain
-from lib.contests.concept_methods import BANKS, FEW, FULL, METHODS, Budget, Case, case
+from lib.concepts import capacity, leakage, posthoc
+from lib.concepts.bottleneck import ConceptModel, accuracy
+from lib.contests.concept_methods import FEW, FULL, METHODS, PATHS, Budget, Case, case
+from lib.contests.concept_names import agrees
 from lib.contests.side_by_side import Tables, together
 from lib.data.embeddings import Embedded
 from lib.types import Rows
@@ -18,11 +19,9 @@ Source = Callable[[int], Embedded]
 Models = dict[str, ConceptModel]
 IMPURE = ("impurity", "leakage", "weakness")
 AREAS = ("area", "wrong_area", "cleared_area")
-LED = ("existence_1", "existence_3", "chance", *AREAS, "importance_1", "importance_2", "importance_3")
-WHERE = ("location_1", "location_3")
-TOLD = (*IMPURE, *LED, *WHERE)
-SHOTS = (1, 4, 16)
-RUNGS = (1, 2, 3, 5)  # effective concepts
+TOLD = (*IMPURE, *AREAS)
+SHOTS = (1, 2, 4, 8, 16)
+RUNGS = (1, 2, 3, *capacity.LEVELS)  # effective concepts
 READ = 4  # impurity is learnt from one training image in so many
 
 
@@ -42,14 +41,14 @@ def unit(source: Source, more: Callable[[Case, Models], Tables] | None, budget: 
     own = case(source(seed), seed, budget)
     data, fitted = own.data, {name: method(own) for name, method in METHODS.items()}
     whole, ideal = accuracy(fitted["linear probe"], data.test.x, data.test.y), oracle(data)
-    rows = [{"seed": seed, "method": name} | judged(model, data, whole, ideal) for name, model in fitted.items()]
-    tables = {"methods": rows, "levels": levels(own)}
+    rows = [{"seed": seed, "method": name} | judged(name, model, data, whole, ideal) for name, model in fitted.items()]
+    tables = {"methods": rows, "levels": levels(own, fitted)}
     for name, found in more(own, fitted).items() if more else ():
         tables[name] = tables.get(name, []) + found
     return tables
 
 
-def judged(model: ConceptModel, data: Embedded, whole: float, ideal: Tensor) -> dict[str, float]:
+def judged(name: str, model: ConceptModel, data: Embedded, whole: float, ideal: Tensor) -> dict[str, float]:
     """Return accuracy, capacity and agreement of one model; what needs true concepts is NaN for a model of others."""
     x, y = data.test
     right, (joint, most) = accuracy(model, x, y), capacity.code_nats(model, x)
@@ -65,13 +64,8 @@ def judged(model: ConceptModel, data: Embedded, whole: float, ideal: Tensor) -> 
         "faithful": posthoc.agreement(model, x),
     }
     known = model.concepts == list(data.concepts.names)
-    return found | (told(model, data, ideal) if known else dict.fromkeys(TOLD, float("nan")))
-
-
-def told(model: ConceptModel, data: Embedded, ideal: Tensor) -> dict[str, float]:
-    """Return what is known of a model whose concepts have a truth: impurity, existence, importance, place, interventions."""
-    importance = explain(model, data.test.x).contributions
-    return impure(model, data, ideal) | led(model, data, importance) | located(model, data, importance)
+    truths = impure(model, data, ideal) | set_right(model, data) if known else dict.fromkeys(TOLD, float("nan"))
+    return found | truths | agrees(name, model, data)
 
 
 def oracle(data: Embedded) -> Tensor:
@@ -87,57 +81,29 @@ def impure(model: ConceptModel, data: Embedded, ideal: Tensor) -> dict[str, floa
     return dict(zip(IMPURE, (found.score, found.leakage, found.weakness), strict=True))
 
 
-def led(model: ConceptModel, data: Embedded, importance: Tensor) -> dict[str, float]:
-    """Return whether leading concepts exist, what setting them right and wrong does, and how weights follow presence.
-
-    Concepts are set each by itself, as published, and right once more where one that is there clears those that it excludes.
-    Importance is the mean correlation over classes (CGIM, centred) of weights, of mean scores, and of both, with presence.
-    """
-    first, third = (agreement.concept_existence(importance, data.test_truth, most=m) for m in (1, 3))
+def set_right(model: ConceptModel, data: Embedded) -> dict[str, float]:
+    """Return the mean accuracy while concepts are set to what is true, to what is false, and true with rivals cleared."""
     told = ((data.test_truth, None), (1 - data.test_truth, None), (data.test_truth, data.rivals))
     areas = [
         capacity.intervention_curve(model, data.test, truth, policy="effect", rivals=rivals).area for truth, rivals in told
     ]
-    classes, y = len(model.bias), data.test.y
-    mean = agreement.class_mean(model.score(data.test.x), y, torch.ones_like(y, dtype=torch.bool), classes)
-    share = agreement.presence(data.test_truth, y, classes)
-    follows = agreement.concept_global_importance(model.weights, mean, share, centred=True).nanmean(1).tolist()
-    return dict(zip(LED, (first.value, third.value, first.chance, *areas, *follows), strict=True))
+    return dict(zip(AREAS, areas, strict=True))
 
 
-def located(model: ConceptModel, data: Embedded, importance: Tensor) -> dict[str, float]:
-    """Return how often a leading concept of three lies in the twelfth, and in the quarter, where its map is greatest.
-
-    A map is drawn with the slope of the score by the embedding, which is the concept's vector where scores are linear.
-    """
-    if data.places is None:
-        return dict.fromkeys(WHERE, float("nan"))
-    tokens, where, size = data.places
-    top = agreement.ranked(importance, 3)
-    rows, vectors = torch.arange(len(top))[:, None], slopes(model, data.train.x)[top]
-    maps = agreement.activation_maps(tokens.flatten(1, 2), vectors, grid=tokens.shape[1:3], size=size)
-    led_by, place = importance[rows, top], where[rows, top]
-    found = [agreement.concept_location(maps, led_by, place, most=3, twelfths=t).value for t in (1, 3)]
-    return dict(zip(WHERE, found, strict=True))
-
-
-def slopes(model: ConceptModel, x: Tensor) -> Tensor:
-    """Return the least-squares slope of each score by the embedding, (L, d)."""
-    u = model.score(x)
-    return torch.linalg.lstsq(x.double() - x.mean(0), u - u.mean(0), driver="gelsd").solution.T
-
-
-def levels(case: Case) -> list[dict]:
-    """Return accuracies at 1, 2, 3 and 5 effective concepts of heads on concepts that mean something and that do not."""
-    rows = []
-    for name in BANKS:
-        found = capacity.at_effective(case.path(name), case.data.train, case.data.test, levels=RUNGS)
-        rows += [{"seed": case.seed, "concepts": name} | level._asdict() for level in found]
+def levels(own: Case, fitted: Models) -> list[dict]:
+    """Return test accuracies of every method at 1 to 30 effective concepts, of a head of its path or of its only one, cut."""
+    rows, (train, test) = [], (own.data.train, own.data.test)
+    for name, model in fitted.items():
+        if name in PATHS:
+            found = capacity.at_effective(PATHS[name](own), train, test, levels=RUNGS)
+        else:
+            found = capacity.cut(model, test, levels=RUNGS)
+        rows += [{"seed": own.seed, "method": name} | level._asdict() for level in found]
     return rows
 
 
 def shots(own: Case, fitted: Models) -> Tables:
-    """Return test accuracies of learning from 1, 4 and 16 images of each class, the same for all methods; 0 says all.
+    """Return test accuracies of learning from 1, 2, 4, 8 and 16 images of each class, the same for all methods; 0 says all.
 
     fitted: models that have learnt from all, which are not fitted again.
     """
