@@ -14,7 +14,7 @@ from torch import Tensor
 
 from lib import checks
 
-DAMPING = 1e-6  # added to the curvature: classes that are certain have none, and a step could have any length
+DAMPING = 1e-7  # added to the curvature: classes that are certain have none, and a step could have any length
 NEAR = 0.9  # of lambda a: weights at zero of smaller slope sit a step out
 SWEEPS, ROUNDS = 5, 60  # coordinate by coordinate; then all at once, and again
 HALVINGS = 30
