@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from lib import runs
-from lib.concepts import clip, small
+from lib.concepts import clip, posthoc, small
+from lib.concepts.bottleneck import accuracy
 from lib.concepts.discover import Dictionary
 from lib.contests import annotated, published_words
 from lib.contests.concept_methods import case
@@ -67,6 +68,15 @@ def test_few_attributes_do_and_shuffled_ones_do_not():
     data = annotated.split(found, 1200, 1)
     mixed = annotated.shuffled(data, draw)
     assert torch.equal(mixed.test.x.sum(0), data.test.x.sum(0)) and not torch.equal(mixed.test.x, data.test.x)
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_a_path_goes_on_beyond_the_head_that_validation_chooses(seed):
+    data = annotated.split(told(), 1200, seed)
+    turn = torch.randn(6, 6, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    fitted = annotated.path(data, lambda x: x @ turn)  # weak penalties are needed: what tells a class is spread over all scores
+    chosen = posthoc.best(fitted, data.train, data.valid)
+    assert accuracy(chosen, *data.valid) == 1.0 and not torch.equal(chosen.weights, fitted.path.weights[-1])
 
 
 def test_a_head_on_noisy_scores_listens_to_corrections():
