@@ -212,6 +212,8 @@ def test_the_published_sets_go_through_a_clip(tmp_path, monkeypatch):
     monkeypatch.setenv("HOURGLASS_DATA_MIRROR", str(MIRROR))
     monkeypatch.setenv("HOURGLASS_CACHE", str(tmp_path))
     found = published_words.compared(tiny(), cifar.cifar10(["data_batch_1"]), [0, 1], rows=200, most=12)
+    fetched = {(path.parent.name, path.name) for path in tmp_path.glob("*/*")}
+    assert fetched == set(published_words.files(["data_batch_1"])), "files are read that are not named, or named and not read"
     assert (
         set(found.set) == set(published_words.CIFAR10)
         and found.groupby(["set", "table", "seed"]).size().to_list() == [18, 18, 7, 7, 1, 1] * 3

@@ -27,6 +27,7 @@ SHARES = (0.6, 0.2)  # of pictures for training and validation; the rest is for 
 KINDS = ("words", "random words", "random vectors")  # without directions: their labels would be those of classes
 COMPARED = ("linear probe", "zero-shot", "PCBM words", "PCBM-h", "random words", "random vectors")
 CIFAR10 = ("label-free CIFAR-10", "VLG CIFAR-10", "LaBo CIFAR-10")
+OTHERS = "label-free CUB"
 NAMED = ["units", "fits", "shuffled", "foreign", "foreign_words"]
 COLUMNS = ["set", "table", "seed", "method", "concepts", "level", "accuracy", "found", "reached", *NAMED]
 PROMPT = "a photo of a {}"
@@ -84,13 +85,19 @@ def compared(model: clip.Backbone, pictures: Pictures, seeds: Sequence[int], *, 
     A row of table `methods` is a method and its accuracy, one of `levels` a kind of concepts at a number of effective ones,
     one of `names` the discovered units of a seed. The others are sentences of birds, which one class of ten has a use for.
     """
-    birds, parts = concept_sets.filtered("label-free CUB"), []
+    birds, parts = concept_sets.filtered(OTHERS), []
     for name in CIFAR10:
         said = concept_sets.by_class(name)
         for seed in seeds:
             made = measured(through(model, pictures, said, birds, seed=seed, rows=rows, most=most), seed)
             parts += [{"set": name, "table": kind} | row for kind, found in made.items() for row in found]
     return pd.DataFrame(parts, columns=COLUMNS)
+
+
+def files(batches: Sequence[str]) -> list[tuple[str, str]]:
+    """Return source and name of every public file that batches of CIFAR-10 and the published sets are read from."""
+    pictures = [("cifar10", name) for name in batches]
+    return [*pictures, *(concept_sets.BY_CLASS[name] for name in CIFAR10), concept_sets.FILTERED[OTHERS]]
 
 
 def measured(data: Embedded, seed: int) -> Tables:
