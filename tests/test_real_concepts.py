@@ -11,7 +11,7 @@ from lib.concepts.bottleneck import accuracy
 from lib.concepts.discover import Dictionary
 from lib.contests import annotated, published_words
 from lib.contests.concept_methods import case
-from lib.data import cifar
+from lib.data import cifar, concept_sets
 from lib.data.annotations import ANNOTATED, Annotated
 from lib.data.embeddings import Embedded
 from lib.types import Rows, Words
@@ -144,7 +144,7 @@ def test_pictures_and_sentences_go_through_a_clip_to_a_table():
     assert "Green Skin" not in data.vocabulary.names and len(data.vocabulary.names) == 7
     few = published_words.through(tiny(), coloured(120), SAID | {"truck": ["wheels", "a beak"]}, OTHERS, seed=0, rows=9, most=1)
     assert "a beak" not in [*few.concepts.names, *few.vocabulary.names], "what was published for a class is no other's word"
-    found = published_words.measured(data, 0)
+    found = published_words.measured(case(data, 0))
     right = {row["method"]: row["accuracy"] for row in found["methods"]}
     assert set(right) == {*published_words.COMPARED, "LaBo"} and right["linear probe"] == 1.0
     assert {row["concepts"] for row in found["levels"]} == set(published_words.KINDS)
@@ -211,7 +211,8 @@ def test_only_units_that_fire_are_named():
 def test_the_published_sets_go_through_a_clip(tmp_path, monkeypatch):
     monkeypatch.setenv("HOURGLASS_DATA_MIRROR", str(MIRROR))
     monkeypatch.setenv("HOURGLASS_CACHE", str(tmp_path))
-    found = published_words.compared(tiny(), cifar.cifar10(["data_batch_1"]), [0, 1], rows=200, most=12)
+    model, pictures, sizes = tiny(), cifar.cifar10(["data_batch_1"]), {"rows": 200, "most": 12}
+    found = published_words.compared(model, pictures, [0, 1], **sizes)
     fetched = {(path.parent.name, path.name) for path in tmp_path.glob("*/*")}
     assert fetched == set(published_words.files(["data_batch_1"])), "files are read that are not named, or named and not read"
     assert (
@@ -225,3 +226,7 @@ def test_the_published_sets_go_through_a_clip(tmp_path, monkeypatch):
     assert list(found) == published_words.COLUMNS and found[~names].accuracy.between(0, 1).all()
     filled = found[published_words.NAMED].notna()
     assert filled[names].all(axis=None) and not filled[~names].any(axis=None)
+    said, birds = concept_sets.by_class("LaBo CIFAR-10"), concept_sets.filtered(published_words.OTHERS)
+    alone = case(published_words.through(model, pictures, said, birds, seed=1, **sizes), 1)
+    row = found[names & (found.set == "LaBo CIFAR-10") & (found.seed == 1)].iloc[0]
+    assert row[["seed", *published_words.NAMED]].to_dict() == published_words.named(alone), "a set alone has other units"

@@ -86,10 +86,12 @@ def compared(model: clip.Backbone, pictures: Pictures, seeds: Sequence[int], *, 
     one of `names` the discovered units of a seed. The others are sentences of birds, which one class of ten has a use for.
     """
     birds, parts = concept_sets.filtered(OTHERS), []
-    for name in CIFAR10:
-        said = concept_sets.by_class(name)
-        for seed in seeds:
-            made = measured(through(model, pictures, said, birds, seed=seed, rows=rows, most=most), seed)
+    for seed in seeds:
+        learnt = None
+        for name in CIFAR10:
+            own = case(through(model, pictures, concept_sets.by_class(name), birds, seed=seed, rows=rows, most=most), seed)
+            learnt = learnt or own.dictionary  # no words enter it, so every set names the same units
+            made = measured(own._replace(dictionary=learnt))
             parts += [{"set": name, "table": kind} | row for kind, found in made.items() for row in found]
     return pd.DataFrame(parts, columns=COLUMNS)
 
@@ -100,11 +102,10 @@ def files(batches: Sequence[str]) -> list[tuple[str, str]]:
     return [*pictures, *(concept_sets.BY_CLASS[name] for name in CIFAR10), concept_sets.FILTERED[OTHERS]]
 
 
-def measured(data: Embedded, seed: int) -> Tables:
+def measured(own: Case) -> Tables:
     """Return tables `methods` (accuracy of heads on the words, of LaBo's choice, of what they must beat), `levels`, `names`."""
-    own = case(data, seed)
-    rows = [{"seed": seed, "method": name, "accuracy": accuracy(METHODS[name](own), *data.test)} for name in COMPARED]
-    rows.append({"seed": seed, "method": "LaBo", "accuracy": bottled(data)})
+    right = {name: accuracy(METHODS[name](own), *own.data.test) for name in COMPARED} | {"LaBo": bottled(own.data)}
+    rows = [{"seed": own.seed, "method": name, "accuracy": share} for name, share in right.items()]
     return {"methods": rows, "levels": rungs(own), "names": [named(own)]}
 
 
