@@ -14,12 +14,18 @@ import subprocess
 import sys
 from pathlib import Path
 
+import nbformat
+
 from lib import runs
+from lib.contests import published_words
 from lib.data.sources import SOURCES
 from lib.processes import die_with_parent
 from pipelines import provenance, workspace
+from pipelines.notebook_file import declared
 
 RECORDS, RECORDED = Path(__file__).with_name("records"), Path("reports/recorded")
+NAMING = ("series", "source", "data", "sets")  # parameters of trials that name data
+OTHERWISE = {"rotated_mnist": "mnist", "ETTh1": "ett", "derm7pt": "derm7pt_meta", "cub": "cub200_meta"}  # data -> its source
 
 
 def cloned(record: str) -> Path:
@@ -37,11 +43,31 @@ def cloned(record: str) -> Path:
     return copy
 
 
-def sources(params: dict) -> set[str]:
-    """Return the public data sets and series that a record's parameters name."""
-    named = {entry["source"] for entry in params["data"].values()}
-    named |= {trial["parameters"].get(name) for trial in params["trials"].values() for name in ("series", "source", "data")}
-    return named & set(SOURCES)
+def fetched(root: Path, params: dict) -> dict[str, str]:
+    """Return the hashes of all public files that a run of these parameters fetches, {source/file: hash}.
+
+    Data, series and annotated sets by name; where a trial has weights, pictures and published sentences too.
+    """
+    trials = [given(root, trial) for trial in params["trials"].values()]
+    named = [entry["source"] for entry in params["data"].values()]
+    named += [name for trial in trials for key in NAMING for name in listed(trial.get(key, []))]
+    sources = {OTHERWISE.get(name, name) for name in named} & set(SOURCES)
+    files = {(source, file) for source in sources for file in SOURCES[source].files}
+    for trial in trials:
+        if trial.get("weights", {}).get("tag"):
+            files |= set(published_words.files(trial["pictures"]["batches"]))
+    return {f"{source}/{file}": SOURCES[source].files[file] for source, file in sorted(files)}
+
+
+def given(root: Path, trial: dict) -> dict:
+    """Return all parameters of a trial, those that it leaves out as its notebook declares them."""
+    name = f"trials/{trial['notebook']}"
+    return declared(nbformat.read(root / f"notebooks/{name}.ipynb", 4), name) | trial["parameters"]
+
+
+def listed(names: str | list[str] | dict) -> list[str]:
+    """Return one name, several, or the keys of settings by name as a list."""
+    return [names] if isinstance(names, str) else list(names)
 
 
 def evidence(record: str, copy: Path) -> dict:
@@ -55,7 +81,7 @@ def evidence(record: str, copy: Path) -> dict:
         "command": f"make record STUDY={record}",
         "commit": provenance.git("-C", str(copy), "rev-parse", "HEAD"),
         "lock": hashlib.sha256(Path("requirements.lock").read_bytes()).hexdigest(),
-        "hashes": {f"{s}/{file}": digest for s in sorted(sources(params)) for file, digest in SOURCES[s].files.items()},
+        "hashes": fetched(copy, params),
         "machine": provenance.machine(),
         "claims": runs.read_json(copy / "reports/studies" / study / "claims.json"),
     }

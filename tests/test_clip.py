@@ -13,6 +13,7 @@ from PIL import Image
 from lib.concepts import bank as banks
 from lib.concepts import clip, pictures, small
 from lib.concepts.bank import bank, distinct, named_classes, scores
+from lib.contests import scene_embeddings
 from lib.data.captions.attributes import draw
 from lib.data.captions.scenes import scenes
 from lib.data.captions.sentences import captions
@@ -337,3 +338,16 @@ def test_nothing_of_torchs_random_state_is_touched():
     torch.manual_seed(5)
     small.untrained(WORDS.size, seed=1)
     assert torch.equal(torch.rand(3), want)
+
+
+def test_scenes_are_embedded_anew_by_a_clip_that_was_trained_anew_in_its_place(tmp_path):
+    words = small.Words(small.vocabulary([*TEXTS, *scene_embeddings.EMPTY]))
+    sizes, found = {"rho": 0.0, "n": 40, "valid": 10, "test": 10}, []
+    for seed in (0, 0, 1):
+        clip.save(tmp_path, small.untrained(words.size, seed=seed), words)
+        found.append(scene_embeddings.embedded(3, folder=tmp_path, **sizes))
+    first, again, other = found
+    assert again is first, "the same weights embed once"
+    images = scene_embeddings.drawn(3, **sizes)[2].images
+    assert torch.equal(other.test.x, clip.load(tmp_path).embed_images(images).double())
+    assert torch.equal(other.test.y, first.test.y) and (other.concepts.vectors - first.concepts.vectors).abs().max() > 0.01

@@ -64,7 +64,7 @@ def test_tokens_average_to_the_embedding_and_texts_are_units(source, tmp_path):
     data = source(5, rho=0.0, store=tmp_path)
     mean = torch.nn.functional.normalize(data.places.tokens.mean((1, 2)), dim=1)
     assert torch.allclose(mean.double(), data.test.x, atol=1e-5)
-    task.embedded.cache_clear()
+    task.through.cache_clear()
     again = source(5, rho=0.0, store=tmp_path)
     assert torch.equal(data.train.x, again.train.x) and any(tmp_path.iterdir())
     for words, count in ((data.concepts, 29), (data.classes, 12), (data.vocabulary, len(task.EMPTY))):

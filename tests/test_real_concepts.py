@@ -6,10 +6,15 @@ import pytest
 import torch
 
 from lib import runs
-from lib.concepts import clip, small
+from lib.concepts import clip, posthoc, small
+from lib.concepts.bottleneck import accuracy
+from lib.concepts.discover import Dictionary
 from lib.contests import annotated, published_words
-from lib.data import cifar
+from lib.contests.concept_methods import case
+from lib.data import cifar, concept_sets
 from lib.data.annotations import ANNOTATED, Annotated
+from lib.data.embeddings import Embedded
+from lib.types import Rows, Words
 
 ROOT = Path(__file__).parents[1]
 MIRROR = ROOT.parent / "shared/data"
@@ -65,6 +70,15 @@ def test_few_attributes_do_and_shuffled_ones_do_not():
     assert torch.equal(mixed.test.x.sum(0), data.test.x.sum(0)) and not torch.equal(mixed.test.x, data.test.x)
 
 
+@pytest.mark.parametrize("seed", [1, 2])
+def test_a_path_goes_on_beyond_the_head_that_validation_chooses(seed):
+    data = annotated.split(told(), 1200, seed)
+    turn = torch.randn(6, 6, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    fitted = annotated.path(data, lambda x: x @ turn)  # weak penalties are needed: what tells a class is spread over all scores
+    chosen = posthoc.best(fitted, data.train, data.valid)
+    assert accuracy(chosen, *data.valid) == 1.0 and not torch.equal(chosen.weights, fitted.path.weights[-1])
+
+
 def test_a_head_on_noisy_scores_listens_to_corrections():
     row = annotated.headed(annotated.split(told(), 1200, 2), 2)
     assert row["attributes"] == 6 and row["probe"] == row["head"] == row["completeness"] == 1.0
@@ -97,7 +111,7 @@ def tiny() -> clip.Backbone:
 
 
 SAID = {"frog": ["green skin", "a trucker", "a frog on a leaf", "legs", "  Legs "], "truck": ["wheels", "a cabin", "legs"]}
-OTHERS = ["a beak", "grey wings", "a long tail", "webbed feet", "a hooked bill", "legs", "red eyes", "white throat"]
+OTHERS = ["a beak", "grey wings", "a long tail", "webbed feet", "a hooked bill", "Green Skin", "red eyes", "white throat"]
 
 
 def coloured(n: int) -> cifar.Pictures:
@@ -127,22 +141,92 @@ def test_pictures_and_sentences_go_through_a_clip_to_a_table():
     legs = data.concepts.names.index("legs")
     wheels = data.test_truth[:, data.concepts.names.index("wheels")]
     assert (data.train_truth[:, legs] == 1).all() and torch.equal(wheels, data.test.y)
-    assert "legs" not in data.vocabulary.names and len(data.vocabulary.names) == 7
-    found = published_words.measured(data, 0)
+    assert "Green Skin" not in data.vocabulary.names and len(data.vocabulary.names) == 7
+    few = published_words.through(tiny(), coloured(120), SAID | {"truck": ["wheels", "a beak"]}, OTHERS, seed=0, rows=9, most=1)
+    assert "a beak" not in [*few.concepts.names, *few.vocabulary.names], "what was published for a class is no other's word"
+    found = published_words.measured(case(data, 0))
     right = {row["method"]: row["accuracy"] for row in found["methods"]}
     assert set(right) == {*published_words.COMPARED, "LaBo"} and right["linear probe"] == 1.0
     assert {row["concepts"] for row in found["levels"]} == set(published_words.KINDS)
+    assert {row["level"] for row in found["levels"]} == {5, 10, 15, 20, 25, 30}
+    (names,) = found["names"]
+    assert names["units"] > 0 and 0 <= names["fits"] <= 1 and names["foreign_words"] == 7 / 12
+
+
+def judged() -> Embedded:
+    """Six test pictures of three classes; "loud" was written for two of them, "beak" and "tail" for none."""
+    y = torch.arange(3).repeat_interleave(2)
+    test, truth = Rows(torch.zeros(6, 2), y), torch.tensor([[1, 0, 0], [0, 1, 1], [0, 0, 1]])[y]
+    known, others = (Words(names, torch.zeros(len(names), 2)) for names in (["green", "wheels", "loud"], ["beak", "tail"]))
+    return Embedded(test, test, test, truth, truth, known, known, others)
+
+
+def test_a_name_fits_that_was_published_for_the_class_that_its_unit_tells():
+    code = torch.tensor([[2, 0, 0, 9, 1], [1, 0, 0, 0, 1], [0, 3, 0, 1, 0], [0, 1, 1, 1, 0], [1, 0, 2, 0, 0], [0, 0, 3, 0, 0]])
+    called = ["green", "green", "loud", "wheels", "beak"]  # of frogs, trucks, ships, trucks but for one bright frog, frogs
+    rows = [published_words.fitting(code.double(), called, judged(), seed) for seed in range(400)]
+    assert {(row["units"], row["fits"], row["foreign"], row["foreign_words"]) for row in rows} == {(5, 3 / 5, 1 / 5, 2 / 5)}
+    dealt = (2 + 2 + 2 + 1 + 2) / 25  # of five names two fit frogs, two trucks, one ships
+    assert sum(row["shuffled"] for row in rows) / 400 == pytest.approx(dealt, abs=0.03)
+    assert published_words.fitting(code.double(), called, judged(), 7) == rows[7]
+    with pytest.raises(ValueError, match="0 units fire and 3 classes are tested; give more pictures"):
+        published_words.fitting(code[:, :0].double(), [], judged(), 0)
+
+
+def planted(seed: int, *, rolled: int = 0, swapped: bool = False) -> Embedded:
+    """Four classes along an axis each, and a word along each axis, written for its class or another; other words beside."""
+    frame = torch.eye(12, dtype=torch.float64)
+    draw = torch.Generator().manual_seed(seed)
+
+    def part(n: int) -> Rows:
+        y = torch.randint(4, (n,), generator=draw)
+        return Rows(frame[y] + 0.05 * torch.randn(n, 12, generator=draw, dtype=torch.float64), y)
+
+    train, valid, test = part(400), part(50), part(200)
+    truth = torch.eye(4, dtype=torch.long).roll(rolled, 1)
+    words = Words([f"word {k}" for k in range(4)], frame[:4]), Words([f"other {k}" for k in range(4)], frame[4:8])
+    known, others = (own._replace(vectors=words[k ^ swapped].vectors) for k, own in enumerate(words))
+    return Embedded(train, valid, test, truth[train.y], truth[test.y], known, known, others)
+
+
+def test_units_of_planted_classes_get_the_words_along_their_axes():
+    right, wrong, foreign = (
+        published_words.named(case(planted(1, **given), 1)) for given in ({}, {"rolled": 1}, {"swapped": True})
+    )
+    assert right["units"] >= 8 and right["fits"] > 0.75 > 2 * right["shuffled"] and right["foreign"] < 0.2
+    assert wrong["fits"] == 0 and wrong["foreign"] == right["foreign"], "a name fits a class that it was not published for"
+    assert foreign["fits"] == 0 and foreign["foreign"] == 1 - right["foreign"]
+
+
+def test_only_units_that_fire_are_named():
+    data, axes = planted(2), torch.eye(12, dtype=torch.float64)[None, :6]
+    firing = torch.tensor([[0.2, 0.2, 0.2, 0.0, 0.2, 0.2]])  # the fourth never in training; the last two not on the test
+    offset, base = torch.full((1, 6), -0.5).double(), torch.zeros(1, 12).double()
+    found = Dictionary(axes, offset, axes, base, base[0], torch.tensor(1.0).double(), firing)
+    names = published_words.named(case(data, 2)._replace(dictionary=lambda: found))
+    assert (names["units"], names["fits"], names["foreign"]) == (3, 1.0, 0.0)
 
 
 @mirrored
 def test_the_published_sets_go_through_a_clip(tmp_path, monkeypatch):
     monkeypatch.setenv("HOURGLASS_DATA_MIRROR", str(MIRROR))
     monkeypatch.setenv("HOURGLASS_CACHE", str(tmp_path))
-    found = published_words.compared(tiny(), cifar.cifar10(["data_batch_1"]), [0, 1], rows=200, most=12)
+    model, pictures, sizes = tiny(), cifar.cifar10(["data_batch_1"]), {"rows": 200, "most": 12}
+    found = published_words.compared(model, pictures, [0, 1], **sizes)
+    fetched = {(path.parent.name, path.name) for path in tmp_path.glob("*/*")}
+    assert fetched == set(published_words.files(["data_batch_1"])), "files are read that are not named, or named and not read"
     assert (
         set(found.set) == set(published_words.CIFAR10)
-        and found.groupby(["set", "table", "seed"]).size().to_list() == [6, 6, 7, 7] * 3
+        and found.groupby(["set", "table", "seed"]).size().to_list() == [18, 18, 7, 7, 1, 1] * 3
     )
     right = found[found.method == "linear probe"].accuracy
     assert right.mean() > 0.15, "even random weights tell ships from frogs"
-    assert found[found.table == "levels"].level.isin(published_words.LEVELS).all() and found.accuracy.between(0, 1).all()
+    assert found[found.table == "levels"].level.isin(published_words.LEVELS).all()
+    names = found.table == "names"
+    assert list(found) == published_words.COLUMNS and found[~names].accuracy.between(0, 1).all()
+    filled = found[published_words.NAMED].notna()
+    assert filled[names].all(axis=None) and not filled[~names].any(axis=None)
+    said, birds = concept_sets.by_class("LaBo CIFAR-10"), concept_sets.filtered(published_words.OTHERS)
+    alone = case(published_words.through(model, pictures, said, birds, seed=1, **sizes), 1)
+    row = found[names & (found.set == "LaBo CIFAR-10") & (found.seed == 1)].iloc[0]
+    assert row[["seed", *published_words.NAMED]].to_dict() == published_words.named(alone), "a set alone has other units"

@@ -17,7 +17,8 @@ from lib.contests.side_by_side import Tables, together
 from lib.data.annotations import Annotated
 from lib.types import Rows, Split
 
-PATH, RUNGS = 24, (1, 2, 3, 5)
+PATH = 60  # penalties of a head, each lower by 2^(1/4): 24 end before the one that validation chooses on digits of 28 x 28
+RUNGS = (1, 2, 3, 5)  # effective concepts
 CLASSES, READ = 20, 30  # at most so many classes, and attributes whose impurity is read: what takes seconds, not minutes
 NOISE = 1.0  # deviation of what an annotator, or a network, might err by
 LEAK = 0.5  # how much of the next attribute a leaky score carries

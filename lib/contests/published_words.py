@@ -1,15 +1,21 @@
-"""Pictures through any CLIP, against the concepts that were published for their classes: heads on them, and on other words."""
+"""Pictures through any CLIP, against the concepts that were published for their classes: heads on them, and on other words.
+
+And units that are discovered in the embeddings without words, named by the published concepts and by others beside them.
+"""
 
 from collections.abc import Mapping, Sequence
 
 import pandas as pd
 import torch
+from torch import Tensor
 
 from lib import checks
-from lib.concepts import capacity, clip, labo
+from lib.concepts import capacity, clip, labo, leakage
 from lib.concepts.bank import bank, named_classes
 from lib.concepts.bottleneck import accuracy
-from lib.contests.concept_methods import METHODS, Case, case
+from lib.concepts.capacity import LEVELS
+from lib.concepts.discover import codes, name_units
+from lib.contests.concept_methods import METHODS, Case, case, names_of
 from lib.contests.side_by_side import Tables
 from lib.data import concept_sets
 from lib.data.cifar import Pictures
@@ -18,11 +24,12 @@ from lib.data.embeddings import Embedded
 from lib.types import Rows, Words
 
 SHARES = (0.6, 0.2)  # of pictures for training and validation; the rest is for testing
-LEVELS = (5, 10)  # effective concepts
 KINDS = ("words", "random words", "random vectors")  # without directions: their labels would be those of classes
 COMPARED = ("linear probe", "zero-shot", "PCBM words", "PCBM-h", "random words", "random vectors")
 CIFAR10 = ("label-free CIFAR-10", "VLG CIFAR-10", "LaBo CIFAR-10")
-COLUMNS = ["set", "table", "seed", "method", "concepts", "level", "accuracy", "found", "reached"]
+OTHERS = "label-free CUB"
+NAMED = ["units", "fits", "shuffled", "foreign", "foreign_words"]
+COLUMNS = ["set", "table", "seed", "method", "concepts", "level", "accuracy", "found", "reached", *NAMED]
 PROMPT = "a photo of a {}"
 
 
@@ -66,30 +73,40 @@ def through(
     cuts = [int(SHARES[0] * len(y)), int(sum(SHARES) * len(y))]
     parts = [Rows(a, b) for a, b in zip(x.tensor_split(cuts), y.tensor_split(cuts), strict=True)]
     prompts = Words(list(pictures.classes), model.embed_texts([PROMPT.format(name) for name in pictures.classes]).double())
-    vocabulary = [text for text in distinct(list(others)) if text.lower() not in owners]
+    written = {text.lower() for texts in said.values() for text in distinct(list(texts))}  # more than is kept of them
+    vocabulary = [text for text in distinct(list(others)) if text.lower() not in written]
     words = Words(concepts.names, concepts.vectors.double()), prompts, Words(vocabulary, model.embed_texts(vocabulary).double())
     return Embedded(*parts, table[parts[0].y], table[parts[2].y], *words)
 
 
 def compared(model: clip.Backbone, pictures: Pictures, seeds: Sequence[int], *, rows: int, most: int = 20) -> pd.DataFrame:
-    """Return accuracies on CIFAR-10 by each published set: columns set, table, seed, method or concepts and level, accuracy.
+    """Return what each published set comes to on CIFAR-10, one flat table whose rows leave the columns of others empty.
 
-    A row of table `methods` is a method, one of `levels` a kind of concepts at a number of effective ones.
+    A row of table `methods` is a method and its accuracy, one of `levels` a kind of concepts at a number of effective ones,
+    one of `names` the discovered units of a seed. The others are sentences of birds, which one class of ten has a use for.
     """
-    birds, parts = concept_sets.filtered("label-free CUB"), []
-    for name in CIFAR10:
-        said = concept_sets.by_class(name)
-        for seed in seeds:
-            made = measured(through(model, pictures, said, birds, seed=seed, rows=rows, most=most), seed)
+    birds, parts = concept_sets.filtered(OTHERS), []
+    for seed in seeds:
+        learnt = None
+        for name in CIFAR10:
+            own = case(through(model, pictures, concept_sets.by_class(name), birds, seed=seed, rows=rows, most=most), seed)
+            learnt = learnt or own.dictionary  # no words enter it, so every set names the same units
+            made = measured(own._replace(dictionary=learnt))
             parts += [{"set": name, "table": kind} | row for kind, found in made.items() for row in found]
     return pd.DataFrame(parts, columns=COLUMNS)
 
 
-def measured(data: Embedded, seed: int) -> Tables:
-    """Return tables `methods` (accuracy of heads on the words, and of what they must beat) and `levels`, and LaBo's choice."""
-    own = case(data, seed)
-    rows = [{"seed": seed, "method": name, "accuracy": accuracy(METHODS[name](own), *data.test)} for name in COMPARED]
-    return {"methods": [*rows, {"seed": seed, "method": "LaBo", "accuracy": bottled(data)}], "levels": rungs(own)}
+def files(batches: Sequence[str]) -> list[tuple[str, str]]:
+    """Return source and name of every public file that batches of CIFAR-10 and the published sets are read from."""
+    pictures = [("cifar10", name) for name in batches]
+    return [*pictures, *(concept_sets.BY_CLASS[name] for name in CIFAR10), concept_sets.FILTERED[OTHERS]]
+
+
+def measured(own: Case) -> Tables:
+    """Return tables `methods` (accuracy of heads on the words, of LaBo's choice, of what they must beat), `levels`, `names`."""
+    right = {name: accuracy(METHODS[name](own), *own.data.test) for name in COMPARED} | {"LaBo": bottled(own.data)}
+    rows = [{"seed": own.seed, "method": name, "accuracy": share} for name, share in right.items()]
+    return {"methods": rows, "levels": rungs(own), "names": [named(own)]}
 
 
 def rungs(own: Case) -> list[dict]:
@@ -99,6 +116,41 @@ def rungs(own: Case) -> list[dict]:
         for name in KINDS
         for level in capacity.at_effective(own.path(name), own.data.train, own.data.test, levels=LEVELS)
     ]
+
+
+def named(own: Case) -> dict[str, float]:
+    """Return how the published words and the others name units of a sparse autoencoder on the embeddings, see `fitting`.
+
+    Named are units that fire in training and on the test. Source: [rao2024discover]; the score of a name is ours.
+    """
+    found = own.dictionary()
+    naming, code = name_units(found, 0, names_of(own.data)), codes(found, 0)(own.data.test.x)
+    fires = ~naming.dead & (code > 0).any(0)
+    called = [name for name, one in zip(naming.names, fires.tolist(), strict=True) if one]
+    return {"seed": own.seed} | fitting(code[:, fires], called, own.data, own.seed)
+
+
+def fitting(code: Tensor, called: Sequence[str], data: Embedded, seed: int) -> dict[str, float]:
+    """Return the share of names that fit, and what it is beside; code: (n, units) of the test, called: a name for each unit.
+
+    A unit tells best the class of the largest area under the ROC curve of its code against all other classes. A name fits
+    if it was published for that class, whoever else it was published for; one of the others never does. `shuffled`: the same
+    with names dealt anew to the units; `foreign`: units with a name of the others; `foreign_words`: their share of all words.
+    Errors: no unit, or one class on the test.
+    """
+    present, known = data.test.y.unique().tolist(), data.concepts.names
+    if not called or len(present) < 2:
+        raise ValueError(f"{len(called)} units fire and {len(present)} classes are tested; give more pictures")
+    against = torch.stack([data.test.y == k for k in present], 1).long()  # (n, K)
+    tells = leakage.area(code.T[..., None].expand(-1, -1, len(present)), against).argmax(1).tolist()
+    owned = [{known[j] for j in data.test_truth[data.test.y == k][0].nonzero().flatten().tolist()} for k in present]
+    turned = torch.randperm(len(called), generator=torch.Generator().manual_seed(seed)).tolist()
+    fits, shuffled = (
+        [name in owned[k] for name, k in zip(names, tells, strict=True)] for names in (called, [called[i] for i in turned])
+    )
+    foreign, others = [name not in known for name in called], len(data.vocabulary.names)
+    shares = [sum(of) / len(called) for of in (fits, shuffled, foreign)]
+    return dict(zip(NAMED, (len(called), *shares, others / (others + len(known))), strict=True))
 
 
 def bottled(data: Embedded, *, k: int = 5) -> float:

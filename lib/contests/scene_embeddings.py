@@ -3,6 +3,7 @@
 The background is tied to the shape in training alone, by a knob, so that a head can learn what the test does not keep.
 """
 
+import hashlib
 from functools import cache, lru_cache
 from pathlib import Path
 
@@ -27,10 +28,18 @@ BACKGROUNDS = [j for j, name in enumerate(OF) if name == "background"]
 EMPTY = [*OPENERS, *THINGS, *(f"{o} {some}{t}" for o in OPENERS for some in ("", "some ") for t in THINGS)]
 
 
-@cache
-def backbone(folder: Path, store: Path | None) -> clip.Backbone:
-    """Return the CLIP of a folder, loaded once a process, its embeddings stored in `store` by content."""
+@lru_cache(maxsize=2)
+def backbone(folder: Path, store: Path | None, content: str) -> clip.Backbone:
+    """Return the CLIP of a folder, loaded once for each content, its embeddings stored in `store` by theirs."""
     return clip.load(folder, cache=store)
+
+
+def content(folder: Path) -> str:
+    """Return the hash of what a CLIP is read from, so that one that was trained anew in its place is another."""
+    found = hashlib.sha256()
+    for path in sorted([*folder.glob("*.json"), *folder.glob("*.safetensors")]):
+        found.update(f"{path.name} {path.stat().st_size} ".encode() + path.read_bytes())
+    return found.hexdigest()
 
 
 def drawn(seed: int, *, rho: float, n: int, valid: int, test: int) -> tuple[Scenes, Scenes, Scenes]:
@@ -82,15 +91,22 @@ def words(model: clip.Backbone) -> tuple[Words, Words, Words]:
     return Words(CONCEPTS, vectors), Words(CLASSES, classes), Words(EMPTY, model.embed_texts(EMPTY).double())
 
 
-@lru_cache(maxsize=32)
 def embedded(
     seed: int, *, folder: Path, store: Path | None = None, rho: float, n: int, valid: int, test: int, places: bool = True
 ) -> Embedded:
     """Return scenes of one seed through the CLIP of a folder; `places` adds tokens and points of the test scenes.
 
-    The last few are kept, a megabyte or two each: they are read, never written to.
+    The last few are kept while the CLIP stays what it is, a megabyte or two each: they are read, never written to.
     """
-    model, parts = backbone(folder, store), drawn(seed, rho=rho, n=n, valid=valid, test=test)
+    return through(seed, (folder, store, content(folder)), rho=rho, n=n, valid=valid, test=test, places=places)
+
+
+@lru_cache(maxsize=32)
+def through(
+    seed: int, of: tuple[Path, Path | None, str], *, rho: float, n: int, valid: int, test: int, places: bool
+) -> Embedded:
+    """Return scenes of one seed through a CLIP, which is given by its folder, a store and its content."""
+    model, parts = backbone(*of), drawn(seed, rho=rho, n=n, valid=valid, test=test)
     rows = [Rows(model.embed_images(part.images).double(), labels(part.truth)) for part in parts]
     truth, last = [concepts(part.truth) for part in parts], parts[2]
     seen = Places(model.patch_tokens(last.images), spots(last), tuple(last.images.shape[2:])) if places else None
