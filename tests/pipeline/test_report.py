@@ -115,6 +115,12 @@ def test_every_claim_and_card_is_shown(workbook):
     assert "licence" in data.lower()
 
 
+def test_a_title_that_asks_ends_with_its_question_mark(workbook):
+    pages = [path.read_text() for path in (workbook / "reports/pages").glob("*.html")]
+    assert any("?</strong>" in page for page in pages) and any(".</strong>" in page for page in pages)
+    assert not any("?.</strong>" in page for page in pages)
+
+
 def test_a_study_without_claims_has_no_table_of_verdicts(workbook):
     for name in runs.parameters(workbook)["studies"]:
         claims = runs.read_json(workbook / f"reports/studies/{name}/claims.json")
