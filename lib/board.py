@@ -41,7 +41,7 @@ def standing(root: Path, changed: dict) -> pd.DataFrame:
     """
     path, lock = root / "build/logs/stages.csv", root / "dvc.lock"
     log = [line.split(",") for line in path.read_text().splitlines()] if path.exists() else []
-    last = {name: (when.replace("T", " "), float(seconds)) for name, when, seconds in log}
+    last = {name: (when.replace("T", " "), float(seconds)) for name, when, seconds, *_ in log}
     ran = runs.read_yaml(lock).get("stages", {}) if lock.exists() else {}
     busy = locked(root / ".dvc/tmp/rwlock.lock") or locked(root / "build/repro.lock") or locked(root / ".dvc/tmp/lock")
     rows = []

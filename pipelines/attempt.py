@@ -12,12 +12,11 @@ import sys
 from pathlib import Path
 
 from lib.processes import die_with_parent
-from pipelines.stage_environment import compute_alone, set_environment
+from pipelines.stage_environment import compute_alone, inherit_only_listed, set_environment
 
 set_environment()
 
-from papermill.exceptions import PapermillExecutionError  # noqa: E402
-
+from pipelines import outcome, terminal  # noqa: E402
 from pipelines.kernel import execute  # noqa: E402
 from pipelines.notebook_file import declared, typed  # noqa: E402
 from pipelines.sweep_point import numbers  # noqa: E402
@@ -26,30 +25,33 @@ from pipelines.sweep_points import notebook  # noqa: E402
 SCRATCH = Path("build/scratch")
 
 
+def attempt(name: str, values: dict, place: Path) -> None:
+    """Run the notebook with its outputs in the folder, its executed copy beside it."""
+    source = notebook(name)
+    chosen = typed(declared(source, name), values, name)
+    shutil.rmtree(place, ignore_errors=True)
+    place.mkdir(parents=True)
+    execute(source, chosen | {"out": str(place)}, place.with_suffix(".ipynb"))
+
+
 def main(argv: list[str] | None = None) -> int:
-    """Run it; on failure say one thing and return 1."""
+    """Run it; where it does not end well say one thing."""
     die_with_parent()
+    outcome.stop_on_signals()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("notebook")
     parser.add_argument("values", type=json.loads, nargs="?", default={})
     args = parser.parse_args(argv)
-    compute_alone()
+    inherit_only_listed(), compute_alone()
     place = SCRATCH / args.notebook
-    try:
-        source = notebook(args.notebook)
-        values = typed(declared(source, args.notebook), args.values, args.notebook)
-        shutil.rmtree(place, ignore_errors=True)
-        place.mkdir(parents=True)
-        execute(source, values | {"out": str(place)}, place.with_suffix(".ipynb"))
-    except PapermillExecutionError as error:
-        print(f"{error.ename}: {error.evalue}; its notebook: {place.with_suffix('.ipynb')}", file=sys.stderr)
-        return 1
-    except (ValueError, OSError, RuntimeError) as error:
-        print(error, file=sys.stderr)
-        return 1
-    if (place / "metrics.json").exists():
+    with terminal.drawn():
+        found = outcome.observe(lambda: attempt(args.notebook, args.values, place))
+    if found.word != "done":
+        where = f"; its notebook: {place.with_suffix('.ipynb')}" if place.with_suffix(".ipynb").exists() else ""
+        outcome.say(f"{found.said}{where}")
+    elif (place / "metrics.json").exists():
         print(json.dumps(numbers(place / "metrics.json")))
-    return 0
+    return found.status
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import dask
 from distributed import Client, LocalCluster, Worker, WorkerPlugin
 
 from lib import runs
-from pipelines import warm
+from pipelines import outcome, warm
 from pipelines.stage_environment import set_environment
 
 KINDS = {  # kind in YAML -> module and class
@@ -100,7 +100,8 @@ def opened(where: str, *, workers: int | None = None, isolated: bool = False) ->
                 stack.enter_context(warm.kernels())
             count = workers or len(found) or int(os.environ.get("HOURGLASS_WORKERS", "0")) or len(os.sched_getaffinity(0))
             options = {"threads_per_worker": 1, "dashboard_address": ":0", "silence_logs": "CRITICAL"}
-            place = stack.enter_context(LocalCluster(n_workers=count, **options))
+            with outcome.deferred():  # workers leave Ctrl-C to this process
+                place = stack.enter_context(LocalCluster(n_workers=count, **options))
         elif where.endswith(".yaml"):
             kind, options, jobs = described(Path(where))
             place = stack.enter_context(kind(**options))

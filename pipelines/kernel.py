@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 
 from pipelines import warm_client
-from pipelines.stage_environment import compute_alone, set_environment
+from pipelines.stage_environment import compute_alone, listed, set_environment
 
 set_environment()
 
@@ -22,12 +22,16 @@ import nbformat  # noqa: E402
 import papermill  # noqa: E402
 from jupyter_client.kernelspec import KernelSpecManager  # noqa: E402
 from jupyter_client.manager import AsyncKernelManager  # noqa: E402
+from papermill.engines import NBClientEngine, NotebookExecutionManager, papermill_engines  # noqa: E402
+
+from lib.progress import Report  # noqa: E402
+from pipelines.terminal import short_folder  # noqa: E402
 
 
 @cache
-def sockets() -> str:
-    """Return a folder, gone with this process, whose path is short enough for sockets."""
-    folder = tempfile.mkdtemp(prefix="hourglass-", dir="/tmp")
+def private() -> str:
+    """Return a folder for sockets and for what IPython wants to have, gone with this process."""
+    folder = tempfile.mkdtemp(prefix="hourglass-", dir=short_folder())
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return folder
 
@@ -46,7 +50,10 @@ class NativeKernel(AsyncKernelManager):
 
     def _ip_default(self) -> str:
         """Return where its sockets lie; left alone, kernels started in one folder at one time take each other's."""
-        return f"{sockets()}/{uuid.uuid4().hex[:8]}"
+        return f"{private()}/{uuid.uuid4().hex[:8]}"
+
+    def _connection_dir_default(self) -> str:
+        return private()
 
     def _kernel_spec_manager_default(self) -> NativeSpecs:
         return NativeSpecs(parent=self)
@@ -55,28 +62,54 @@ class NativeKernel(AsyncKernelManager):
         """Return the command that starts the kernel, by a server of kernels where one is named; no history of inputs."""
         return warm_client.command([*super().format_kernel_cmd(extra_arguments), "--HistoryManager.enabled=False"])
 
+    async def _async_pre_start_kernel(self, **options: object) -> tuple[list[str], dict]:
+        """Let the kernel inherit what is listed and nothing else: no start-up file or setting of whoever runs it."""
+        options["env"] = listed(os.environ) | {"IPYTHONDIR": f"{private()}/ipython"}
+        return await super()._async_pre_start_kernel(**options)
+
     async def _async_interrupt_kernel(self) -> None:
         """Interrupt, but not on the way to a shutdown, where an idle kernel would report an error."""
         if not self.shutting_down:
             await super()._async_interrupt_kernel()
 
 
-def execute(notebook: nbformat.NotebookNode, values: dict, path: Path, *, shown: bool = True) -> nbformat.NotebookNode:
-    """Run a notebook with parameter values in the current folder, saving it at `path` as it goes, with bars if shown.
+class CountedEngine(NBClientEngine):
+    """Papermill's own engine, with a bar that counts cells by lib.progress."""
+
+    @classmethod
+    def execute_managed_notebook(cls, nb_man: NotebookExecutionManager, kernel_name: str, **options: object) -> None:
+        """Execute the notebook; papermill moves and closes what it finds in `pbar`."""
+        cells = CellBar(Path(nb_man.output_path).stem, len(nb_man.nb.cells))
+        nb_man.pbar = cells
+        super().execute_managed_notebook(nb_man, kernel_name, **options)
+
+
+class CellBar(Report):
+    """What papermill wants of a bar."""
+
+    def refresh(self) -> None:
+        """Nothing to do: a report is drawn when it comes."""
+
+
+papermill_engines.register("counted", CountedEngine)
+
+
+def execute(notebook: nbformat.NotebookNode, values: dict, path: Path) -> nbformat.NotebookNode:
+    """Run a notebook with parameter values in the current folder, saving it at `path` as it goes.
 
     Errors: papermill.PapermillExecutionError; the notebook at `path` then ends with the traceback.
     """
-    shown = shown and sys.stderr.isatty()
-    os.environ["HOURGLASS_PROGRESS"] = "tty" if shown else ""
-    logging.getLogger("papermill").setLevel(logging.ERROR)
+    os.environ.setdefault("HOURGLASS_PROGRESS", "")  # what is stored shows no bar
+    logging.getLogger("papermill").setLevel(logging.CRITICAL)  # what it would say, its errors say
     return papermill.execute_notebook(
         notebook,
         path,
         parameters=values,
+        engine_name="counted",
         kernel_name="python3",
         kernel_manager_class=NativeKernel,
         shutdown_kernel="immediate",  # asked to shut down, one in some dozens prints a traceback of its own sockets
-        progress_bar={"desc": path.stem} if shown else False,
+        progress_bar=False,
     )
 
 

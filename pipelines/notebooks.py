@@ -15,7 +15,7 @@ set_environment()
 
 import nbformat  # noqa: E402
 
-from pipelines import warm, workspace  # noqa: E402
+from pipelines import outcome, warm, workspace  # noqa: E402
 from pipelines.notebook_file import clean, source, write  # noqa: E402
 
 
@@ -55,4 +55,4 @@ def rerun(path: Path, copy: Path, check: bool) -> bool:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(outcome.main_of(main, "make notebooks"))

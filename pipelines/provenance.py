@@ -3,14 +3,33 @@
 import hashlib
 import platform
 import subprocess
+import time
 from datetime import datetime
 from pathlib import Path
 
 from lib import runs
 
-LOG = Path("build/logs/stages.csv")  # stage, when, seconds
+LOG = Path("build/logs/stages.csv")  # executed notebook of a stage, when, seconds, scale
 
 RECORDED = Path("reports/recorded")
+
+
+def log_stage(name: str, seconds: float) -> None:
+    """Note how long the stage of an executed notebook took."""
+    LOG.parent.mkdir(parents=True, exist_ok=True)
+    scale = runs.parameters(Path.cwd())["scale"]
+    with LOG.open("a") as log:
+        log.write(f"{name},{time.strftime('%Y-%m-%dT%H:%M:%S')},{seconds:.1f},{scale}\n")
+
+
+def logged(path: Path = LOG, scale: str | None = None) -> dict[str, tuple[str, float]]:
+    """Return when each stage last ran and for how many seconds, by its executed notebook; scale=None: at any scale.
+
+    A line of an older log, without its scale, belongs to none.
+    """
+    lines = path.read_text().splitlines() if path.exists() else []
+    rows = [line.split(",") for line in lines]
+    return {row[0]: (row[1].replace("T", " "), float(row[2])) for row in rows if scale in (None, *row[3:])}
 
 
 def git(*arguments: str) -> str:
@@ -39,8 +58,6 @@ def age(path: Path) -> str:
 def facts(seconds: float) -> dict[str, str]:
     """Return commit, machine, Python, times."""
     commit, changed = git("rev-parse", "HEAD"), git("status", "--porcelain", "--untracked-files=no")
-    stages = LOG.read_text().splitlines() if LOG.exists() else []
-    last = {line.split(",")[0]: line.split(",")[2] for line in stages}
     return {
         "commit": commit + (" with uncommitted changes" if changed else ""),
         "finished": datetime.now().astimezone().isoformat(timespec="seconds"),
@@ -49,7 +66,7 @@ def facts(seconds: float) -> dict[str, str]:
         "Python": platform.python_version(),
         "dvc.lock": f"sha256 {hashlib.sha256(Path('dvc.lock').read_bytes()).hexdigest()}",
         "recorded evidence": ", ".join(f"{path.stem}: {age(path)}" for path in sorted(RECORDED.glob("*.json"))) or "none",
-        "seconds a stage, when last run": ", ".join(f"{name} {value}" for name, value in last.items()),
+        "seconds a stage, when last run": ", ".join(f"{name} {value[1]:.1f}" for name, value in logged().items()),
     }
 
 

@@ -10,7 +10,6 @@ written to reports/recorded/RECORD.json, which is committed: evidence that a sma
 import argparse
 import hashlib
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
@@ -20,7 +19,7 @@ from lib import runs
 from lib.contests import published_words
 from lib.data.sources import SOURCES
 from lib.processes import die_with_parent
-from pipelines import provenance, workspace
+from pipelines import outcome, provenance, workspace
 from pipelines.notebook_file import declared
 
 RECORDS, RECORDED = Path(__file__).with_name("records"), Path("reports/recorded")
@@ -34,7 +33,7 @@ def cloned(record: str) -> Path:
         raise ValueError("there are uncommitted changes; commit first, so that the evidence names the code it comes from")
     copy = Path("build/record") / record
     shutil.rmtree(copy, ignore_errors=True)
-    subprocess.run(["git", "clone", "--quiet", ".", str(copy)], check=True)
+    outcome.follow(["git", "clone", "--quiet", ".", str(copy)], check=True)
     given = RECORDS / f"{record}.yaml"
     empty = runs.read_yaml(copy / "params.yaml").keys() - runs.read_yaml(given).keys()
     (copy / "params.yaml").write_text(given.read_text() + "".join(f"\n{section}: {{}}\n" for section in sorted(empty)))
@@ -116,4 +115,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(outcome.main_of(main, "make record"))

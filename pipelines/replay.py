@@ -12,14 +12,13 @@ import hashlib
 import platform
 import re
 import shutil
-import subprocess
 import sys
 from importlib.metadata import distributions
 from pathlib import Path
 
 from lib import runs
 from lib.processes import die_with_parent
-from pipelines import provenance, warm, workspace
+from pipelines import outcome, provenance, warm, workspace
 from pipelines.sweep_points import canonical
 
 REFERENCE, COPY, CLAIMS = Path("reports/reference.json"), Path("build/replay"), Path("reports/claims.json")
@@ -121,7 +120,7 @@ def told(before: dict, now: dict) -> tuple[list[str], bool]:
 def cloned() -> Path:
     """Clone the commit into a scratch folder."""
     shutil.rmtree(COPY, ignore_errors=True)
-    subprocess.run(["git", "clone", "--quiet", ".", str(COPY)], check=True)
+    outcome.follow(["git", "clone", "--quiet", ".", str(COPY)], check=True)
     return COPY
 
 
@@ -171,4 +170,4 @@ def main(argv: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(outcome.main_of(main, "make replay"))

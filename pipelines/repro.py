@@ -12,12 +12,17 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lib.processes import die_with_parent
-from pipelines import doctor, ledger, provenance, warm
-from pipelines.stage_environment import set_environment
+from pipelines import doctor, ledger, outcome, provenance, stage_times, terminal, warm
+from pipelines.stage_environment import inherit_only_listed, set_environment
+
+if TYPE_CHECKING:
+    from dvc.stage import Stage
 
 LOCK = Path("build/repro.lock")
+MEND = "stopped; nothing half-done counts as a result, run it again after mending the cause"
 
 
 @contextmanager
@@ -48,45 +53,88 @@ def set_scale(scale: str) -> None:
         os.replace(part, path)
 
 
-def dvc(*arguments: str) -> int:
-    """Run one DVC command in this process, so that killing it ends the run."""
-    from dvc.cli import main
+def run_stages(only: str | None, *, force: bool, run_cache: bool) -> None:
+    """Run what is out of date, in this process, so that killing it ends the run; count the stages on a bar.
 
-    return main(list(arguments))
+    Errors: StageError with what DVC says; Stopped.
+    """
+    from dvc.exceptions import DvcException
+    from dvc.repo import Repo
+    from dvc.repo.reproduce import _reproduce_stage
+
+    progress = stage_times.Progress(Path.cwd())
+
+    def reproduce(stage: "Stage", **options: object) -> "Stage | None":
+        with progress.stage(stage.addressing):
+            return _reproduce_stage(stage, **options)
+
+    try:
+        with progress, Repo() as repo:
+            repo.reproduce(only, force=force, run_cache=run_cache, repro_fn=reproduce)
+    except DvcException as error:
+        raise outcome.StageError(told(error)) from error
+
+
+def told(error: BaseException | None) -> str:
+    """Return what DVC says, cause by cause, in one line; a stage whose command was stopped, or said why it failed, ends all.
+
+    Errors: Stopped if the stage was stopped.
+    """
+    said = []
+    while error is not None:
+        if found := re.search(r"exited with (-?\d+)$", str(error)):
+            status = int(found[1])
+            if outcome.was_stopped(status):
+                raise outcome.Stopped(abs(status) % 128, said=True)
+            killed = f"its process was killed by signal {-status}, as a machine does whose memory is full"
+            return ": ".join([*said, killed]) if status < 0 else MEND
+        said.append(str(error))
+        error = error.__cause__
+    return ": ".join(said)
+
+
+def pull() -> None:
+    """Have DVC bring the embedded data. Errors: StageError with what DVC says if it cannot."""
+    from dvc.exceptions import DvcException
+    from dvc.repo import Repo
+
+    try:
+        with Repo() as repo:
+            repo.pull("data.dvc")
+    except DvcException as error:
+        raise outcome.StageError(f"the data that ship with the repository could not be brought: {told(error)}") from error
 
 
 def reproduce(args: argparse.Namespace) -> int:
-    """Run what is out of date; return DVC's exit status."""
-    if args.scale:
-        set_scale(args.scale)
-    if faults := doctor.faults():
-        print("\n".join(faults), file=sys.stderr)
-        return 1
-    doctor.prune()
-    return dvc("pull", "--quiet", "data.dvc") or dvc("repro", *(["--force"] if args.force else []), *filter(None, [args.only]))
+    """Reproduce, stamp who ran it when, and show where the report is and what the claims came to."""
+    start = time.monotonic()
+    with terminal.drawn(), alone(), warm.kernels():
+        if args.scale:
+            set_scale(args.scale)
+        if faults := doctor.faults():
+            raise outcome.StageError("\n".join(faults))
+        doctor.prune()
+        pull()
+        run_stages(args.only, force=args.force, run_cache=args.run_cache)
+        provenance.stamp(seconds=time.monotonic() - start)
+    if args.only in (None, "report"):
+        ledger.show()
+    return 0
 
 
 def main() -> int:
-    """Reproduce, stamp who ran it when, and show where the report is and what the claims came to."""
+    """Run; say in one message what stopped it."""
     die_with_parent()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--scale", choices=("smoke", "embedded", "paper"))
     parser.add_argument("--only", help="one stage with what it needs")
     parser.add_argument("--force", action="store_true", help="run every stage again")
+    parser.add_argument("--no-run-cache", dest="run_cache", action="store_false", help="whatever a cache may hold")
     args = parser.parse_args()
     set_environment()
-    start = time.monotonic()
-    with alone(), warm.kernels():
-        if status := reproduce(args):
-            print(
-                "make repro stopped; nothing half-done counts as a result, run it again after mending the cause",
-                file=sys.stderr,
-            )
-            return status
-        provenance.stamp(seconds=time.monotonic() - start)
-        if args.only in (None, "report"):
-            ledger.show()
-    return 0
+    inherit_only_listed()
+    outcome.pass_signals_on()
+    return outcome.main_of(lambda: reproduce(args), "make repro")
 
 
 if __name__ == "__main__":

@@ -17,24 +17,21 @@ import time
 from pathlib import Path
 
 from lib.processes import die_with_parent
-from pipelines.stage_environment import compute_alone, set_environment
+from pipelines.stage_environment import compute_alone, inherit_only_listed, set_environment
 
 set_environment()  # before anything imports numpy or nbformat
 
 import nbformat  # noqa: E402
-from papermill.exceptions import PapermillExecutionError  # noqa: E402
 
 from lib import runs  # noqa: E402
+from pipelines import outcome, terminal  # noqa: E402
 from pipelines.kernel import execute  # noqa: E402
 from pipelines.notebook_file import clean, declared, typed, write  # noqa: E402
-from pipelines.provenance import LOG  # noqa: E402
+from pipelines.outcome import StageError  # noqa: E402
+from pipelines.provenance import log_stage  # noqa: E402
 
 PARTIAL, FAILED = Path("build/partial"), Path("reports/failed")
 CODE = ("lib", "pipelines", "params.yaml")
-
-
-class StageError(Exception):
-    """One clear message for a stage that must not count as done."""
 
 
 def arguments(argv: list[str] | None) -> argparse.Namespace:
@@ -94,37 +91,23 @@ def run(args: argparse.Namespace) -> None:
     os.replace(partial, args.out)
 
 
-def keep_failed(name: str) -> str:
-    """Keep the notebook that failed, with its traceback, where nothing takes it for a result."""
-    try:
-        FAILED.mkdir(parents=True, exist_ok=True)
-        os.replace(PARTIAL / f"{name}.ipynb", FAILED / f"{name}.ipynb")
-    except OSError as error:
-        return f"the failed notebook could not be kept: {error}"
-    return f"the notebook with its traceback: {FAILED / name}.ipynb"
-
-
 def main(argv: list[str] | None = None) -> int:
-    """Run the stage; on failure say one thing, leave nothing half-written, return 1."""
+    """Run the stage; where it does not end well say one thing, and leave nothing half-written."""
     die_with_parent()
+    outcome.stop_on_signals()
+    inherit_only_listed()
     args, start = arguments(argv), time.monotonic()
     name = args.executed.stem
-    try:
-        run(args)
-    except PapermillExecutionError as error:
-        message = f"{error.ename}: {error.evalue}\n  {keep_failed(name)}"
-    except (StageError, ValueError, OSError) as error:
-        message = str(error)
-    else:
-        (FAILED / f"{name}.ipynb").unlink(missing_ok=True)
-        LOG.parent.mkdir(parents=True, exist_ok=True)
-        with LOG.open("a") as log:
-            log.write(f"{name},{time.strftime('%Y-%m-%dT%H:%M:%S')},{time.monotonic() - start:.1f}\n")
-        return 0
+    with terminal.drawn():
+        found = outcome.observe(lambda: run(args))
+    kept = outcome.put_away(PARTIAL / f"{name}.ipynb", FAILED / f"{name}.ipynb", found)
     shutil.rmtree(PARTIAL / name, ignore_errors=True)
-    (PARTIAL / f"{name}.ipynb").unlink(missing_ok=True)
-    print(f"stage {name} failed: {message}", file=sys.stderr)
-    return 1
+    if found.word == "done":
+        log_stage(name, time.monotonic() - start)
+    else:
+        said = found.said if found.word == "stopped" else f"stage {name} failed: {found.said}"
+        outcome.say("\n  ".join(filter(None, [said, kept])))
+    return found.status
 
 
 if __name__ == "__main__":

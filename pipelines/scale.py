@@ -165,8 +165,7 @@ def main(argv: list[str] | None = None) -> int:
     if not args.log.exists():
         print(f"{args.log} does not exist; `make repro` writes it", file=sys.stderr)
         return 1
-    log = [line.split(",") for line in args.log.read_text().splitlines()]
-    found = costs(Path.cwd(), {name: float(seconds) for name, _, seconds in log})
+    found = costs(Path.cwd(), {name: seconds for name, (_, seconds) in provenance.logged(args.log).items()})
     OUT.write_text(page(Path.cwd(), found, provenance.machine()))
     return 0
 

@@ -18,14 +18,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from lib.processes import die_with_parent
-from pipelines.stage_environment import set_environment
+from pipelines.stage_environment import inherit_only_listed, set_environment
 
 set_environment()
 
 from distributed import KilledWorker, as_completed  # noqa: E402
-from tqdm import tqdm  # noqa: E402
 
-from pipelines import cluster, sweep_points, sweep_table  # noqa: E402
+from lib.progress import Report  # noqa: E402
+from pipelines import cluster, outcome, sweep_points, sweep_table, terminal  # noqa: E402
 from pipelines.kernel import execute  # noqa: E402
 from pipelines.notebook_file import write  # noqa: E402
 from pipelines.sweep_point import Task, keep, numbers, run_point, stored  # noqa: E402
@@ -103,7 +103,8 @@ def run(args: argparse.Namespace, sweep: sweep_points.Sweep, state: Path) -> int
         (state / "rows" / f"{key}.json").unlink()
         del rows[key]
     todo = {key: task for key, task in tasks.items() if key not in rows}
-    told = tqdm(total=len(keys), initial=len(rows), desc=sweep.name, unit="point", disable=None if not args.stage else True)
+    told = Report(f"sweep {sweep.name}", len(keys))
+    told.update(len(rows))
     try:
         if todo:
             with cluster.opened(args.cluster, workers=args.workers, isolated=args.isolated) as client:
@@ -120,7 +121,7 @@ def run(args: argparse.Namespace, sweep: sweep_points.Sweep, state: Path) -> int
     return len(keys) - len(rows)
 
 
-def gather(client: cluster.Client, todo: dict[str, Task], rows: dict, told: tqdm, save: object) -> None:
+def gather(client: cluster.Client, todo: dict[str, Task], rows: dict, told: Report, save: object) -> None:
     """Take rows as they come, show each, and save the live table now and then."""
     saved = 0.0
     for key, row in come(client, todo):
@@ -128,8 +129,7 @@ def gather(client: cluster.Client, todo: dict[str, Task], rows: dict, told: tqdm
             continue
         rows[key] = row
         said = "  ".join(f"{name}={value:.4g}" for name, value in row["result"].items())
-        told.write(f"{key[:8]}  {row['status']:<6}  {row['seconds']:6.1f} s  {said}{row['error'][:120]}")
-        told.set_postfix(failed=sum(r["status"] == "failed" for r in rows.values()))
+        print(f"{key[:8]}  {row['status']:<6}  {row['seconds']:6.1f} s  {said}{row['error'][:120]}", flush=True)
         told.update()
         if time.monotonic() - saved > EVERY:
             save()
@@ -151,29 +151,30 @@ def again(sweep: sweep_points.Sweep, number: int) -> int:
     return 0
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Run the sweep; say in one line what is left if it could not finish."""
-    die_with_parent()
-    args = arguments(argv)
+def asked(args: argparse.Namespace) -> int:
+    """Do what the command line asks; return the exit status, or how many points are left."""
     name = args.sweep.stem
-    try:
-        if args.script:
-            print(cluster.script(Path(args.cluster)))
-            return 0
-        fetch(sweep := sweep_points.read(args.sweep))
-        if args.point is not None:
-            return again(sweep, args.point)
-        with alone(STATE / name):
-            left = run(args, sweep, STATE / name)
-    except (ValueError, OSError) as error:
-        print(f"sweep {name} failed: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print(f"sweep {name} was stopped; the same command goes on with what is left", file=sys.stderr)
-        return 130
+    if args.script:
+        print(cluster.script(Path(args.cluster)))
+        return 0
+    fetch(sweep := sweep_points.read(args.sweep))
+    if args.point is not None:
+        return again(sweep, args.point)
+    with alone(STATE / name):
+        left = run(args, sweep, STATE / name)
     if left:
         print(f"sweep {name}: {left} points are left, as their scheduler is gone; the same command runs them", file=sys.stderr)
     return int(left > 0)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the sweep; say in one line what is left if it could not finish."""
+    die_with_parent()
+    outcome.stop_on_signals()
+    args = arguments(argv)
+    inherit_only_listed()
+    with terminal.drawn():
+        return outcome.main_of(lambda: asked(args), f"sweep {args.sweep.stem} failed")
 
 
 if __name__ == "__main__":

@@ -13,9 +13,8 @@ from pipelines.stage_environment import compute_alone, set_environment
 set_environment()  # before anything imports numpy or nbformat
 
 import nbformat  # noqa: E402
-from nbclient.exceptions import DeadKernelError  # noqa: E402
-from papermill.exceptions import PapermillExecutionError  # noqa: E402
 
+from pipelines import outcome  # noqa: E402
 from pipelines.kernel import execute  # noqa: E402
 from pipelines.notebook_file import clean, write  # noqa: E402
 
@@ -42,7 +41,7 @@ def run_point(task: Task) -> dict:
     if row is None:
         started, attempt = time.time(), Path(task.state) / "partial" / f"{task.key}-{uuid.uuid4().hex[:8]}"
         attempt.mkdir(parents=True)
-        row = {"key": task.key, "started": started} | outcome(task, attempt)
+        row = {"key": task.key, "started": started} | attempted(task, attempt)
         row["seconds"] = time.time() - started
         keep(Path(task.state) / "rows" / f"{task.key}.json", row)
         shutil.rmtree(attempt, ignore_errors=True)
@@ -55,33 +54,27 @@ def stored(task: Task) -> dict | None:
     return json.loads(path.read_text()) if path.exists() else None
 
 
-def outcome(task: Task, attempt: Path, *, again: bool = True) -> dict:
+def attempted(task: Task, attempt: Path, *, again: bool = True) -> dict:
     """Return status, error and result of one attempt; the notebook of one that failed is kept with its traceback.
 
     A kernel that died is tried once more: it may have been killed together with this worker, whose end is then near, and the
     point is not to blame.
     """
-    executed = attempt.with_suffix(".ipynb")
-    kept = FAILED / f"sweep-{Path(task.state).name}-{task.key}.ipynb"
-    try:
-        execute(nbformat.read(task.notebook, as_version=4), task.values | {"out": str(attempt)}, executed, shown=False)
-        found = {"status": "done", "error": "", "result": numbers(attempt / task.result)}
-    except DeadKernelError as error:
-        if again:
-            shutil.rmtree(attempt)
-            attempt.mkdir()
-            return outcome(task, attempt, again=False)
-        found = {"status": "failed", "error": f"DeadKernelError: {error}", "result": {}}
-    except PapermillExecutionError as error:
-        found = {"status": "failed", "error": f"{error.ename}: {error.evalue}", "result": {}}
-    except (RuntimeError, OSError, ValueError) as error:  # a disk that is full, a result that is none
-        found = {"status": "failed", "error": f"{type(error).__name__}: {error}", "result": {}}
-    if found["status"] == "failed" and executed.exists():
-        write(clean(nbformat.read(executed, as_version=4)), kept)
-    else:
-        kept.unlink(missing_ok=True)
-    executed.unlink(missing_ok=True)
-    return found
+    executed, result = attempt.with_suffix(".ipynb"), {}
+
+    def work() -> None:
+        execute(nbformat.read(task.notebook, as_version=4), task.values | {"out": str(attempt)}, executed)
+        result.update(numbers(attempt / task.result))
+
+    found = outcome.observe(work)
+    if found.word == "died" and again:
+        shutil.rmtree(attempt)
+        attempt.mkdir()
+        return attempted(task, attempt, again=False)
+    if executed.exists() and found.word == "failed":
+        write(clean(nbformat.read(executed, as_version=4)), executed)
+    outcome.put_away(executed, FAILED / f"sweep-{Path(task.state).name}-{task.key}.ipynb", found)
+    return {"status": "done" if found.word == "done" else "failed", "error": found.said, "result": result}
 
 
 def numbers(path: Path) -> dict[str, float]:

@@ -27,7 +27,8 @@ from pathlib import Path
 from types import SimpleNamespace
 
 from lib.processes import die_with_parent
-from pipelines.stage_environment import set_environment
+from pipelines.stage_environment import listed, set_environment
+from pipelines.terminal import short_folder
 
 # Not what imports pooch or tqdm.auto, as timm and open_clip do: they choose at import between a notebook's progress bar and
 # a terminal's. Of these two what they import themselves.
@@ -38,22 +39,22 @@ LIBRARIES = (
     *("matplotlib.pyplot", "matplotlib.backends.backend_agg", "seaborn"),
     *("numba", "torchvision", "httpx", "ftfy"),
 )
-# Variables that no library reads at import; a shell that runs a command drops or sets the later ones.
+# Variables that no library reads at import.
 OWN = ("HOURGLASS_", "JPY_", "DVC_", "PYTEST_", "PWD=", "OLDPWD=", "SHLVL=", "_=")
-OWN += ("PS1=", "PS2=", "LINES=", "COLUMNS=", "BASH_", "DASK_", "__DASK_", "SLURM_", "PBS_")
+OWN += ("IPYTHONDIR=", "DASK_", "SLURM_", "PBS_")
 
 
 @contextmanager
 def kernels(folder: Path = Path(), environment: dict[str, str] | None = None) -> Iterator[subprocess.Popen]:
     """Have a server, working in the folder, fork the kernels that this process and its children start meanwhile."""
-    with tempfile.TemporaryDirectory(prefix="hourglass-", dir="/tmp") as private:  # a socket's path must be short
+    with tempfile.TemporaryDirectory(prefix="hourglass-", dir=short_folder()) as private:
         path = f"{private}/kernels"
         with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
             listener.bind(path)
             os.chmod(path, 0o600)
             listener.listen(64)  # who comes during the imports waits, and is turned away if they fail
             command = [sys.executable, "-m", "pipelines.warm"]
-            environment = environment or dict(os.environ)  # as a kernel's: readline adds to what a process otherwise inherits
+            environment = listed(environment or os.environ)  # as a kernel's
             server = subprocess.Popen(command, stdin=listener, cwd=folder, env=environment, start_new_session=True)
         os.environ["HOURGLASS_WARM"] = path
         try:
@@ -187,6 +188,7 @@ def become(request: dict, files: list[int], made: dict[str, str]) -> None:
 def main() -> None:
     """Import, serve, and run the kernel in each fork."""
     die_with_parent()
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a kernel's own business
     set_environment()
     fixed = compared(dict(os.environ))
     with socket.socket(fileno=os.dup(0)) as listener:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from pipelines import outcome
 from pipelines.stage_environment import set_environment
 
 SMOKE = Path("build/smoke")
@@ -44,10 +45,10 @@ def remove_others(target: Path, files: set[Path]) -> None:
 def environment() -> dict[str, str]:
     """Return the variables with which processes work in the copy."""
     set_environment()
-    kept = {k: v for k, v in os.environ.items() if k != "MATPLOTLIBRC"}
+    kept = {k: v for k, v in os.environ.items() if k not in ("MATPLOTLIBRC", "MPLCONFIGDIR")}
     return kept | {"PATH": f"{Path(sys.executable).parent}:{kept['PATH']}"}
 
 
 def run(target: Path, *command: str, **options: object) -> subprocess.CompletedProcess:
-    """Run `python -m ...` in the copy, which then imports the copy's own code."""
-    return subprocess.run([sys.executable, "-m", *command], cwd=target, env=environment(), **options)
+    """Run `python -m ...` in the copy, which then imports the copy's own code. Errors: Stopped if it was stopped."""
+    return outcome.follow([sys.executable, "-m", *command], cwd=target, env=environment(), **options)

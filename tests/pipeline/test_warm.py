@@ -13,6 +13,7 @@ from jupyter_client.manager import KernelManager
 from pipelines import warm, warm_client
 from pipelines.kernel import execute
 from pipelines.notebook_file import clean
+from pipelines.stage_environment import listed
 from tests.pipeline.test_runner import processes_end_in, wait_for
 from tests.pipeline.toy import Toy
 
@@ -37,7 +38,7 @@ def server():
 def kernel(folder, **variables):
     """A kernel that works in the folder; ask(code) returns what the code leaves in `answer`."""
     manager = Manager()
-    manager.start_kernel(cwd=str(folder), env=os.environ | variables)
+    manager.start_kernel(cwd=str(folder), env=listed(os.environ) | variables)
     client = manager.blocking_client()
     client.start_channels()
 
