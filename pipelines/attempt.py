@@ -47,8 +47,9 @@ def main(argv: list[str] | None = None) -> int:
     with terminal.drawn():
         found = outcome.observe(lambda: attempt(args.notebook, args.values, place))
     if found.word != "done":
-        where = f"; its notebook: {place.with_suffix('.ipynb')}" if place.with_suffix(".ipynb").exists() else ""
-        outcome.say(f"{found.said}{where}")
+        executed = place.with_suffix(".ipynb")
+        where = f"its notebook: {executed}" if executed.exists() else ""
+        outcome.say("; ".join(filter(None, [found.said, found.hint, where])))
     elif (place / "metrics.json").exists():
         print(json.dumps(numbers(place / "metrics.json")))
     return found.status

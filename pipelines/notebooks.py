@@ -15,7 +15,8 @@ set_environment()
 
 import nbformat  # noqa: E402
 
-from pipelines import outcome, warm, workspace  # noqa: E402
+from lib.progress import bar  # noqa: E402
+from pipelines import outcome, terminal, warm, workspace  # noqa: E402
 from pipelines.notebook_file import clean, source, write  # noqa: E402
 
 
@@ -30,10 +31,10 @@ def main() -> int:
     parser.add_argument("--check", action="store_true")
     check = parser.parse_args().check
     copy = workspace.refresh()
-    if status := workspace.run(copy, "pipelines.repro").returncode:
+    if status := workspace.run(copy, "pipelines.repro", "--quiet").returncode:
         return status
-    with warm.kernels(copy, workspace.environment()):
-        changed = [path for path in committed() if rerun(path, copy, check)]
+    with terminal.drawn(), warm.kernels(copy, workspace.environment()):
+        changed = [path for path in bar(committed(), "notebooks") if rerun(path, copy, check)]
     for path in changed:
         print(
             f"{path}: {'outputs are not those of a fresh smoke run; `make notebooks` rewrites them' if check else 'rewritten'}"

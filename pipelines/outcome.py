@@ -48,6 +48,7 @@ class Outcome(NamedTuple):
     word: str  # done, stopped, died or failed
     said: str = ""
     status: int = 0  # exit status
+    hint: str = ""  # what else there is to say, of this very run: no part of a result
 
 
 def of(error: BaseException, memory: "Memory | None" = None) -> Outcome:
@@ -59,7 +60,7 @@ def of(error: BaseException, memory: "Memory | None" = None) -> Outcome:
         said = "" if getattr(error, "said", False) else GO_ON
         return Outcome("stopped", said, 128 + getattr(error, "number", signal.SIGINT))
     if isinstance(error, DeadKernelError):
-        return Outcome("died", f"its kernel died; {memory.told() if memory else 'why is not known'}", 1)
+        return Outcome("died", "its kernel died", 1, memory.told() if memory else "why is not known")
     if isinstance(error, PapermillExecutionError):
         return Outcome("failed", f"{error.ename}: {error.evalue}", 1)
     if isinstance(error, StageError | ValueError):
@@ -237,7 +238,7 @@ def main_of(work: Callable[[], int], name: str) -> int:
     """Run a program's work; what the table knows is said in one line, and its exit status returned."""
     try:
         return work()
-    except (KeyboardInterrupt, StageError, ValueError, OSError, RuntimeError) as error:
+    except BaseException as error:
         found = of(error)
         if found.said:
             say(f"{name}: {found.said}" if found.word != "stopped" else found.said)

@@ -10,7 +10,6 @@ value should stay within the recorded spread.
 import argparse
 import hashlib
 import platform
-import re
 import shutil
 import sys
 from importlib.metadata import distributions
@@ -18,7 +17,7 @@ from pathlib import Path
 
 from lib import runs
 from lib.processes import die_with_parent
-from pipelines import outcome, provenance, warm, workspace
+from pipelines import outcome, provenance, workspace
 from pipelines.sweep_points import canonical
 
 REFERENCE, COPY, CLAIMS = Path("reports/reference.json"), Path("build/replay"), Path("reports/claims.json")
@@ -125,13 +124,8 @@ def cloned() -> Path:
 
 
 def rerun(copy: Path, scale: str) -> int:
-    """Run every stage in the clone, whatever a cache may hold; return DVC's exit status."""
-    params = copy / "params.yaml"
-    params.write_text(re.sub(r"^scale: *\w+", f"scale: {scale}", params.read_text(), count=1, flags=re.M))
-    if (copy / "data.dvc").exists() and (status := workspace.run(copy, "dvc", "pull", "--quiet", "data.dvc").returncode):
-        return status
-    with warm.kernels(copy, workspace.environment()):
-        return workspace.run(copy, "dvc", "repro", "--force", "--no-run-cache").returncode
+    """Run every stage in the clone, whatever a cache may hold; return the exit status."""
+    return workspace.run(copy, "pipelines.repro", "--scale", scale, "--force", "--no-run-cache", "--quiet").returncode
 
 
 def reference(scale: str) -> dict:

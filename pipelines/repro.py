@@ -1,6 +1,6 @@
 """make repro: check what is there, pull the data, run every stage that is out of date, print the claims.
 
-python -m pipelines.repro [--scale smoke|embedded|paper] [--only STAGE] [--force]
+python -m pipelines.repro [--scale smoke|embedded|paper] [--only STAGE] [--force] [--no-run-cache] [--quiet]
 """
 
 import argparse
@@ -114,10 +114,11 @@ def reproduce(args: argparse.Namespace) -> int:
         if faults := doctor.faults():
             raise outcome.StageError("\n".join(faults))
         doctor.prune()
-        pull()
+        if Path("data.dvc").exists():
+            pull()
         run_stages(args.only, force=args.force, run_cache=args.run_cache)
         provenance.stamp(seconds=time.monotonic() - start)
-    if args.only in (None, "report"):
+    if args.only in (None, "report") and not args.quiet:
         ledger.show()
     return 0
 
@@ -130,6 +131,7 @@ def main() -> int:
     parser.add_argument("--only", help="one stage with what it needs")
     parser.add_argument("--force", action="store_true", help="run every stage again")
     parser.add_argument("--no-run-cache", dest="run_cache", action="store_false", help="whatever a cache may hold")
+    parser.add_argument("--quiet", action="store_true", help="print no claims at the end")
     args = parser.parse_args()
     set_environment()
     inherit_only_listed()

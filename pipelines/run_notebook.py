@@ -106,7 +106,7 @@ def main(argv: list[str] | None = None) -> int:
         log_stage(name, time.monotonic() - start)
     else:
         said = found.said if found.word == "stopped" else f"stage {name} failed: {found.said}"
-        outcome.say("\n  ".join(filter(None, [said, kept])))
+        outcome.say("\n  ".join(filter(None, [said, found.hint, kept])))
     return found.status
 
 

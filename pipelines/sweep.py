@@ -129,7 +129,8 @@ def gather(client: cluster.Client, todo: dict[str, Task], rows: dict, told: Repo
             continue
         rows[key] = row
         said = "  ".join(f"{name}={value:.4g}" for name, value in row["result"].items())
-        print(f"{key[:8]}  {row['status']:<6}  {row['seconds']:6.1f} s  {said}{row['error'][:120]}", flush=True)
+        why = " ".join(filter(None, [row["error"], row.get("hint")]))
+        print(f"{key[:8]}  {row['status']:<6}  {row['seconds']:6.1f} s  {said}{why[:200]}", flush=True)
         told.update()
         if time.monotonic() - saved > EVERY:
             save()
@@ -144,10 +145,14 @@ def again(sweep: sweep_points.Sweep, number: int) -> int:
     shutil.rmtree(state, ignore_errors=True)
     (state / "out").mkdir(parents=True)
     values = sweep.values[number] | {"out": str(state / "out")}
-    execute(sweep_points.notebook(sweep.notebook), values, state / "notebook.ipynb")
+    executed = state / "notebook.ipynb"
+    found = outcome.observe(lambda: execute(sweep_points.notebook(sweep.notebook), values, executed))
+    if found.word != "done":
+        outcome.say("; ".join(filter(None, [found.said, found.hint, f"its notebook: {executed}"])))
+        return found.status
     for name, value in (sweep.points[number] | numbers(state / "out" / sweep.result)).items():
         print(f"{name} = {value}")
-    print(f"its notebook: {state / 'notebook.ipynb'}")
+    print(f"its notebook: {executed}")
     return 0
 
 

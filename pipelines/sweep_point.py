@@ -74,7 +74,7 @@ def attempted(task: Task, attempt: Path, *, again: bool = True) -> dict:
     if executed.exists() and found.word == "failed":
         write(clean(nbformat.read(executed, as_version=4)), executed)
     outcome.put_away(executed, FAILED / f"sweep-{Path(task.state).name}-{task.key}.ipynb", found)
-    return {"status": "done" if found.word == "done" else "failed", "error": found.said, "result": result}
+    return {"status": "done" if found.word == "done" else "failed", "error": found.said, "hint": found.hint, "result": result}
 
 
 def numbers(path: Path) -> dict[str, float]:

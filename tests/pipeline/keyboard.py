@@ -1,0 +1,59 @@
+"""A person at a terminal: a command on a pseudo-terminal, keys pressed, and what stands on its screen."""
+
+import os
+import time
+from pathlib import Path
+
+import pexpect
+import pyte
+
+ROWS, COLUMNS = 400, 160
+
+
+class Terminal:
+    """One command on a terminal of its own."""
+
+    def __init__(self, command: list[str], *, cwd: Path, env: dict[str, str]):
+        size = {"dimensions": (ROWS, COLUMNS), "timeout": 1}
+        self.child = pexpect.spawn(command[0], command[1:], cwd=str(cwd), env=env | {"TERM": "xterm"}, **size)
+        self.screen = pyte.Screen(COLUMNS, ROWS)
+        self.stream = pyte.ByteStream(self.screen)
+        self.seen = b""
+
+    def read(self) -> bool:
+        """Take what has come; return whether more may."""
+        try:
+            part = self.child.read_nonblocking(1 << 16, timeout=0.1)
+        except pexpect.TIMEOUT:
+            return True
+        except pexpect.EOF:
+            return False
+        self.seen += part
+        self.stream.feed(part)
+        return True
+
+    def until(self, text: str, seconds: float = 60) -> list[str]:
+        """Read until the text has come; return what stands on the screen then."""
+        end = time.monotonic() + seconds
+        while text.encode() not in self.seen:
+            assert self.read() and time.monotonic() < end, f"{text!r} never came:\n" + "\n".join(self.lines())
+        return self.lines()
+
+    def press(self, key: str) -> None:
+        self.child.send(key)
+
+    def close(self) -> None:
+        """Close the window, as a lost connection does."""
+        os.close(self.child.child_fd)
+
+    def end(self, seconds: float = 90) -> int:
+        """Wait for the command; return its exit status as a shell would."""
+        until = time.monotonic() + seconds
+        while self.read():
+            assert time.monotonic() < until, "\n".join(self.lines())
+        self.child.wait()
+        return self.child.exitstatus if self.child.exitstatus is not None else 128 + self.child.signalstatus
+
+    def lines(self) -> list[str]:
+        """What stands on the screen, without empty lines."""
+        return [line.rstrip() for line in self.screen.display if line.strip()]
