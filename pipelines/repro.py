@@ -15,14 +15,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lib.processes import die_with_parent
-from pipelines import doctor, ledger, outcome, provenance, stage_times, terminal, warm
+from pipelines import ledger, outcome, provenance, stage_times, terminal, upkeep, warm
 from pipelines.stage_environment import inherit_only_listed, set_environment
 
 if TYPE_CHECKING:
     from dvc.stage import Stage
 
 LOCK = Path("build/repro.lock")
-MEND = "stopped; nothing half-done counts as a result, run it again after mending the cause"
+MEND = "stopped; nothing half-done counts as a result, run it again after mending the cause (make doctor helps to find it)"
 
 
 @contextmanager
@@ -111,9 +111,9 @@ def reproduce(args: argparse.Namespace) -> int:
     with terminal.drawn(), alone(), warm.kernels():
         if args.scale:
             set_scale(args.scale)
-        if faults := doctor.faults():
+        if faults := upkeep.faults():
             raise outcome.StageError("\n".join(faults))
-        doctor.prune()
+        upkeep.prune()
         if Path("data.dvc").exists():
             pull()
         run_stages(args.only, force=args.force, run_cache=args.run_cache)

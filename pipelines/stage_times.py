@@ -8,7 +8,7 @@ from pathlib import Path
 
 from lib import board, runs
 from lib.progress import Report
-from pipelines import doctor, provenance
+from pipelines import provenance, upkeep
 
 USUAL = Path(__file__).with_name("usual_seconds.csv")  # scale, stage, seconds, as measured on two cores
 UNKNOWN = 2.0  # seconds of a stage that nobody has measured
@@ -22,7 +22,7 @@ def usual(root: Path) -> dict[str, float]:
         known = {row["stage"]: float(row["seconds"]) for row in csv.DictReader(file) if row["scale"] == scale}
     here = provenance.logged(root / provenance.LOG, scale)
     known |= {stage: here[name][1] for stage, name in board.stages(root).items() if name in here}
-    return {stage: known.get(stage, UNKNOWN) for stage in doctor.expected_stages()}
+    return {stage: known.get(stage, UNKNOWN) for stage in upkeep.expected_stages()}
 
 
 def to_go(expected: dict[str, float], taken: dict[str, float], seen: set[str]) -> float:

@@ -1,88 +1,148 @@
-"""What DVC lets pass, the doctor finds: rotten objects, results of runs that are gone."""
+"""`make doctor` names what is wrong with a folder, and what to do; a folder in order it calls so."""
 
+import fcntl
+import hashlib
+import json
 import os
-import signal
 import subprocess
 import sys
+from pathlib import Path
 
-import nbformat
 import pytest
 
 from pipelines import doctor
-from tests.pipeline.test_runner import processes_end_in, wait_for
-from tests.pipeline.toy import STAGES, Toy
+
+ROOT = Path(__file__).parents[2]
 
 
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory):
-    """A toy workbook after its first `dvc repro`."""
-    toy = Toy(tmp_path_factory.mktemp("toy"))
-    (toy.root / "dvc.yaml").write_text(STAGES)
-    (toy.root / ".gitignore").write_text("/runs/\n/build/\n/reports/\n")
-    subprocess.run(["git", "init", "--quiet", str(toy.root)], check=True)
-    assert toy.python("-m", "dvc", "init", "--quiet").returncode == 0
-    done = toy.python("-m", "dvc", "repro")
-    assert done.returncode == 0, done.stderr
-    return toy
+def kept(content):
+    """Put bytes into the store; return their name there."""
+    name = hashlib.md5(content).hexdigest()
+    place = doctor.STORE / name[:2] / name[2:]
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_bytes(content)
+    return name
 
 
-def test_saving_a_notebook_with_outputs_reruns_nothing_but_strip(finished):
-    path = finished.root / "notebooks/toy.ipynb"
-    before = path.read_bytes()
-    notebook = nbformat.read(path, 4)
-    notebook.cells[1].outputs = [nbformat.v4.new_output("stream", text="looked at")]
-    notebook.cells[1].execution_count = 7
-    notebook.cells.insert(1, nbformat.v4.new_code_cell("epochs = 9", metadata={"tags": ["injected-parameters"]}))
-    nbformat.write(notebook, path)
-    done = finished.python("-m", "dvc", "repro")
-    path.write_bytes(before)
-    assert finished.python("-m", "dvc", "repro").returncode == 0
-    assert "Running stage 'strip'" in done.stdout
-    assert "Running stage 'train" not in done.stdout
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A working copy in order, with one file of data, whose environment is the one of these tests."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("SHELL", "/bin/sh")
+    for name in ("PYTHONSTARTUP", "IPYTHONDIR"):
+        monkeypatch.delenv(name, raising=False)
+    subprocess.run(["git", "init", "--quiet", "."], check=True)
+    listing = json.dumps([{"md5": kept(b"1,2\n"), "relpath": "table.csv"}]).encode()
+    name = kept(listing)
+    (doctor.STORE / name[:2] / name[2:]).rename(doctor.STORE / name[:2] / f"{name[2:]}.dir")
+    Path("data.dvc").write_text(f"outs:\n- md5: {name}.dir\n  path: data/raw\n")
+    Path("data/raw").mkdir(parents=True)
+    Path("data/raw/table.csv").write_bytes(b"1,2\n")
+    Path("requirements.lock").write_text("numpy==" + __import__("numpy").__version__ + " \\\n    --hash=sha256:0\n")
+    Path(".venv/bin").mkdir(parents=True)
+    Path(".venv/bin/python").write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
+    Path(".venv/bin/python").chmod(0o755)
+    os.symlink(ROOT / "lib", "lib"), os.symlink(ROOT / "pipelines", "pipelines")
+    Path("params.yaml").write_text((ROOT / "params.yaml").read_text())
+    return tmp_path
 
 
-def test_running_everything_again_changes_no_byte(finished):
-    lock = (finished.root / "dvc.lock").read_bytes()
-    assert finished.python("-m", "dvc", "repro", "--force").returncode == 0
-    assert (finished.root / "dvc.lock").read_bytes() == lock
+def wrong(check):
+    return [finding for finding in check() if finding.grade != "good"]
 
 
-@pytest.mark.parametrize("shell", ["/bin/sh", "/bin/bash"])
-def test_killed_run_is_taken_up_and_ends_with_the_same_lock(finished, shell):
-    lock = (finished.root / "dvc.lock").read_bytes()
-    finished.change("params.yaml", "{epochs: 2}", "{epochs: 2, wait: 60.0}")
-    environment = finished.environment | {"SHELL": shell}  # DVC runs a stage's command in it
-    running = subprocess.Popen([sys.executable, "-m", "dvc", "repro"], cwd=finished.root, env=environment)
-    wait_for(finished.root / "build/partial/train-a/half")
-    os.kill(running.pid, signal.SIGKILL)
-    running.wait()
-    assert processes_end_in(finished.root, seconds=10)
-    finished.change("params.yaml", "{epochs: 2, wait: 60.0}", "{epochs: 2}")
-    assert finished.python("-m", "dvc", "repro").returncode == 0
-    assert (finished.root / "dvc.lock").read_bytes() == lock
+def test_a_folder_in_order_is_called_so(folder, capsys):
+    assert [wrong(check) for check in (doctor.git, doctor.store, doctor.packages, doctor.runs_here)] == [[], [], [], []]
 
 
-def test_finds_a_rotten_object_that_dvc_would_trust(finished, monkeypatch):
-    monkeypatch.chdir(finished.root)
-    assert doctor.faults() == []
-    victim = next(p for p in (finished.root / ".dvc/cache/files/md5").glob("??/*") if p.suffix != ".dir")
-    before = victim.read_bytes()
-    victim.chmod(0o644)
-    victim.write_bytes(before + b"rot")
-    victim.chmod(0o444)
-    message = doctor.faults()
-    victim.chmod(0o644)
-    victim.write_bytes(before)
-    assert len(message) == 1 and victim.name in message[0] and "delete it" in message[0]
+def lose_git():
+    os.rename(".git", "git")
 
 
-def test_a_run_that_is_gone_leaves_nothing(finished, monkeypatch, capsys):
-    monkeypatch.chdir(finished.root)
-    assert doctor.prune() == []
-    assert (finished.root / "runs/b").exists()
-    finished.change("params.yaml", "  b: {train: {epochs: 4}}\n", "")
-    assert doctor.prune() == ["train@b"]
-    assert "train@b is no longer in params.yaml" in capsys.readouterr().out
-    assert not (finished.root / "runs/b").exists() and not (finished.root / "reports/notebooks/train-b.ipynb").exists()
-    assert "train@b" not in (finished.root / "dvc.lock").read_text()
-    assert finished.python("-m", "dvc", "status").stdout.strip() == "Data and pipelines are up to date."
+def lose_python():
+    os.unlink(".venv/bin/python")
+
+
+def miss_a_package():
+    Path("requirements.lock").write_text("numpy==0.1\nnone-such==2.0 ; python_version < '3'\nnone-such-either==1.0\n")
+
+
+def rot():
+    next(path for path in doctor.STORE.glob("??/*") if path.suffix != ".dir").write_bytes(b"1,2\r\n")
+
+
+def add_data():
+    Path("data/raw/mine.csv").write_text("3\n")
+
+
+def change_data():
+    Path("data/raw/table.csv").write_text("3\n")
+
+
+def die_in_a_stage():
+    Path("build/partial/train-a").mkdir(parents=True)
+
+
+def fail():
+    Path("reports/failed").mkdir(parents=True)
+    Path("reports/failed/train-a.ipynb").write_text("{}")
+
+
+def have_habits():
+    Path("home/.ipython/profile_default/startup").mkdir(parents=True)
+    Path("home/.ipython/profile_default/startup/00.py").write_text("sum = None")
+
+
+CASES = {
+    "no git": (lose_git, doctor.git, "wrong", "no git repository of its own", "clone the workbook"),
+    "no environment": (lose_python, doctor.packages, "wrong", "no environment is set up here", "`make setup`"),
+    "packages": (
+        miss_a_package,
+        doctor.packages,
+        "wrong",
+        "2 packages are not those of requirements.lock: numpy==0.1",
+        "make setup",
+    ),
+    "a rotten file": (rot, doctor.store, "wrong", "1 stored files are not what their names say", "git checkout -- .dvc/store"),
+    "own data": (add_data, doctor.store, "wrong", "data/raw/mine.csv is not of this repository", "move it elsewhere"),
+    "changed data": (change_data, doctor.store, "wrong", "data/raw/table.csv was changed", "dvc checkout --force data.dvc"),
+    "a killed run": (die_in_a_stage, doctor.runs_here, "odd", "a run was killed while it made train-a", "goes on"),
+    "a failed notebook": (fail, doctor.runs_here, "odd", "1 notebooks failed", "make lab"),
+    "habits": (have_habits, doctor.habits, "odd", "startup/00.py runs in notebooks that you open by hand", "move it away"),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_each_fault_is_named_with_its_cure(folder, case):
+    spoil, check, grade, what, cure = CASES[case]
+    assert not [finding for finding in wrong(check) if what in finding.what]
+    spoil()
+    found = [finding for finding in wrong(check) if what in finding.what]
+    assert len(found) == 1 and found[0].grade == grade and cure in found[0].cure
+
+
+def test_parameters_that_cannot_be_read_are_told_with_the_reason(folder):
+    os.unlink("lib"), os.unlink("pipelines")
+    for name in ("lib", "pipelines"):
+        subprocess.run(["cp", "-r", ROOT / name, name], check=True)
+    Path("params.yaml").write_text("scale: giant\n")
+    assert [finding.what for finding in wrong(doctor.packages)] == [
+        "ValueError: unknown scale 'giant' in params.yaml; known: smoke, embedded, paper"
+    ]
+
+
+def test_a_run_under_way_is_named(folder):
+    Path("build").mkdir()
+    with Path("build/repro.lock").open("w") as held:
+        held.write("12345")
+        held.flush()
+        fcntl.flock(held, fcntl.LOCK_EX)
+        assert "a make repro (process 12345) works here" in [finding.what for finding in wrong(doctor.runs_here)]
+
+
+def test_it_speaks_without_any_package_and_says_by_its_status_whether_something_is_wrong(folder):
+    lose_python()
+    done = subprocess.run([sys.executable, "-I", "-S", ROOT / "pipelines/doctor.py"], capture_output=True, text=True)
+    assert done.returncode == 1 and "wrong  no environment is set up here\n       -> `make setup`" in done.stdout
+    assert "\nwrong: " in done.stdout and not done.stderr

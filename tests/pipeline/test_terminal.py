@@ -12,6 +12,7 @@ import time
 
 import nbformat
 import pytest
+from jupyter_client.manager import start_new_kernel
 
 from lib import runs
 from tests.pipeline.keyboard import Terminal
@@ -277,3 +278,87 @@ def test_one_point_again_that_fails_says_so_and_keeps_its_notebook(book):
     done = book.python("-m", "pipelines.sweep", "pipelines/sweeps/mine.yaml", "--point", "0")
     assert done.returncode == 1 and "Traceback" not in done.stderr
     assert "FloatingPointError: loss became NaN" in done.stderr and "build/scratch/mine-0/notebook.ipynb" in done.stderr
+
+
+# What else a person runs: it works on a terminal too, and shows that it does.
+
+
+@pytest.fixture
+def studied(book):
+    """The book in git, with a study that a record can run, and what smoke scale needs."""
+    (book.root / "data.dvc").unlink()  # its store is no part of a clone
+    (book.root / "pipelines/scales/smoke.yaml").write_text("")
+    text = (book.root / "params.yaml").read_text()
+    text += "data: {}\ntrials: {}\nstudies:\n  mine: {parameters: {epochs: 2, wait: 4.0}}\n"
+    (book.root / "params.yaml").write_text(text)
+    command = "exec python -m pipelines.run_notebook toy reports/notebooks/study-${key}.ipynb studies.${key}.parameters"
+    study = f"  study:\n    foreach: ${{studies}}\n    do:\n      cmd: {command} out=reports/studies/${{key}}\n"
+    study += (
+        '      deps: [build/notebooks/toy.ipynb]\n      params: ["studies.${key}"]\n      outs: ["reports/studies/${key}"]\n'
+    )
+    (book.root / "dvc.yaml").write_text(STAGES + study)
+    read = nbformat.read(book.root / "notebooks/toy.ipynb", 4)
+    read.cells[1].source += '\nruns.write_json(folder / "claims.json", [row])'
+    nbformat.write(read, book.root / "notebooks/toy.ipynb")
+    shutil.rmtree(book.root / "pipelines/records")
+    (book.root / "pipelines/records").mkdir()
+    (book.root / "pipelines/records/mine.yaml").write_text(text)
+    (book.root / "requirements.lock").write_text("")
+    git = ["git", "-c", "user.name=t", "-c", "user.email=t@example.org"]
+    subprocess.run([*git, "add", "-A"], cwd=book.root, check=True)
+    subprocess.run([*git, "commit", "--quiet", "--message", "x"], cwd=book.root, check=True)
+    return book
+
+
+def test_records_and_replays_draw_the_bars_of_the_run_in_their_clone(studied):
+    terminal = studied.at_terminal("pipelines.record", "mine")
+    terminal.until("study-mine: ")
+    assert terminal.end() == 0 and terminal.lines()[-1] == "recorded in reports/recorded/mine.json; commit it"
+    assert [row["id"] for row in runs.read_json(studied.root / "reports/recorded/mine.json")["claims"]] == ["drawn"]
+
+
+def test_notebooks_are_rerun_below_a_bar_and_claims_printed(studied):
+    studied.slow(3.0)
+    terminal = studied.at_terminal("pipelines.notebooks")
+    terminal.until("make repro: ")
+    assert terminal.end() == 0, terminal.lines()
+    assert "notebooks/toy.ipynb: rewritten" in terminal.lines()
+    shutil.copytree(studied.root / "build/smoke/reports", studied.root / "reports", dirs_exist_ok=True)
+    terminal = studied.at_terminal("pipelines.ledger")
+    assert terminal.end() == 0 and any("drawn" in line for line in terminal.lines())
+
+
+def test_a_stopped_replay_says_so_once(studied):
+    path = studied.root / "reports/reference.json"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text('{"embedded": {"machine": {}, "stages": {}, "claims": {}}}')
+    terminal = studied.at_terminal("pipelines.replay")
+    terminal.until("make repro: ")
+    terminal.press("\x03")
+    assert terminal.end() == 130
+    said = "\n".join(terminal.lines())
+    assert said.count("stopped; the same command goes on") == 1 and "Traceback" not in said, said
+
+
+SHOWN = """
+import time
+from lib import progress
+progress.DELAY = 0.0
+for _ in progress.bar(range(3), "training"):
+    time.sleep(0.2)
+"""
+
+
+@pytest.mark.parametrize(("place", "shown"), [(None, True), ("", False)], ids=["by hand", "as a stage"])
+def test_a_notebook_opened_by_hand_shows_a_widget_and_a_stage_nothing(book, place, shown):
+    environment = {name: value for name, value in book.environment.items() if name != "HOURGLASS_PROGRESS"}
+    environment |= {} if place is None else {"HOURGLASS_PROGRESS": place}
+    manager, client = start_new_kernel(cwd=str(book.root), env=environment)
+    came = []
+    try:
+        client.execute_interactive(SHOWN, output_hook=came.append, timeout=60)
+    finally:
+        client.stop_channels()
+        manager.shutdown_kernel(now=True)
+    views = [m for m in came if "application/vnd.jupyter.widget-view+json" in m["content"].get("data", {})]
+    assert bool(views) == shown, came
