@@ -25,6 +25,7 @@ from rocrate.rocrate import ROCrate
 from lib import runs
 from lib.processes import die_with_parent
 from pipelines import provenance
+from pipelines.bibliography import works
 
 OUT, VALIDATOR = Path("build/crate"), "roc-validator==0.13.0"
 PROFILES = {
@@ -80,10 +81,8 @@ def built(root: Path) -> ROCrate:
     results = [crate.add_file(root / name, name, properties={"name": name} | hashed(root / name)) for name in names]
     inputs += [data_set(crate, card) for card in cards(root)]
     action(crate, workflow, inputs, results)
-    works = citations(
-        (root / "references.bib").read_text(), {row["source"] for row in runs.read_json(root / "reports/claims.json")}
-    )
-    crate.root_dataset["citation"] = [crate.add(ContextEntity(crate, key, entry)) for key, entry in works.items()]
+    cited = citations(root / "references.bib", {row["source"] for row in runs.read_json(root / "reports/claims.json")})
+    crate.root_dataset["citation"] = [crate.add(ContextEntity(crate, key, entry)) for key, entry in cited.items()]
     profiles = [
         crate.add(ContextEntity(crate, url, {"@type": "CreativeWork", "name": name, "version": number}))
         for url, (name, number) in PROFILES.items()
@@ -112,14 +111,10 @@ def action(crate: ROCrate, workflow: ComputationalWorkflow, inputs: list, result
     crate.root_dataset["mentions"] = [crate.add(ContextEntity(crate, "#run", about))]
 
 
-def citations(bibliography: str, keys: set[str]) -> dict[str, dict]:
+def citations(bibliography: Path, keys: set[str]) -> dict[str, dict]:
     """Return the works of a bibliography that claims name, by their DOI or URL where they have one."""
     found = {}
-    for key, body in re.findall(r"^@\w+\{([^,]+),(.*?)^\}", bibliography, re.M | re.S):
-        fields = {
-            name.lower(): re.sub(r"[{}]", "", value)
-            for name, value in re.findall(r"(\w+)\s*=\s*[{\"](.*?)[}\"],?\s*$", body, re.M)
-        }
+    for key, fields in works(bibliography).items():
         if key in keys:
             where = f"https://doi.org/{fields['doi']}" if "doi" in fields else fields.get("url", f"#{key}")
             about = {"@type": "ScholarlyArticle", "name": fields.get("title", key), "creditText": fields.get("author", "")}

@@ -10,9 +10,11 @@ import sys
 from pathlib import Path
 
 from lib import claims, runs
+from pipelines.bibliography import works
 
 CLAIMS, EXPECTED, REPORT = Path("reports/claims.json"), Path("reports/expected.json"), Path("reports/index.html")
-VERDICTS = Path("reports/verdicts.md")
+PAGE = Path("reports/verdicts.md")
+VERDICTS = (claims.HOLDS, claims.FAILS, claims.TOO_SMALL)
 FIGURES = Path("reports/figures")
 SHOWN = [
     Path("reports/studies/cs_ib_regression/figures/capacity.svg"),
@@ -39,16 +41,22 @@ def accept() -> None:
         expected[scale] = {row["id"]: row["verdict"] for row in rows if row["scale"] == scale}
     runs.write_json(EXPECTED, expected)
     if "embedded" in {row["scale"] for row in rows}:
-        VERDICTS.write_text(page(rows))
+        PAGE.write_text(page(rows))
         for figure in SHOWN:
             FIGURES.mkdir(exist_ok=True)
             shutil.copy(figure, FIGURES / figure.name)
 
 
 def page(rows: list[dict]) -> str:
-    """Return every claim with its verdict as Markdown, a section for each work that made claims."""
-    lines = ["# Verdicts", "", "What `make repro` finds at the embedded scale; values, spreads and rules: `make claims`."]
-    for source in dict.fromkeys(row["source"] for row in rows):
+    """Return how many claims of each work hold, and every claim with its verdict, a section for each work, as Markdown."""
+    sources, titles = list(dict.fromkeys(row["source"] for row in rows)), works()
+    lines = ["# Verdicts", "", "What `make repro` finds at the embedded scale; values, spreads and rules: `make claims`.", ""]
+    lines += [f"| {' | '.join(['work', *VERDICTS])} |", "|---" * (len(VERDICTS) + 1) + "|"]
+    for source in sources:
+        found = [row["verdict"] for row in rows if row["source"] == source]
+        counts = " | ".join(str(found.count(verdict)) for verdict in VERDICTS)
+        lines.append(f"| [{titles[source]['title']}](#{source}) ({titles[source]['year']}) | {counts} |")
+    for source in sources:
         lines += ["", f"## {source}", "", "| claim | says | data | verdict |", "|---|---|---|---|"]
         mine = [row for row in rows if row["source"] == source]
         lines += [

@@ -1,6 +1,6 @@
 """Train the methods of one run with every batch spread over several processes, for one run that is large.
 
-torchrun --nproc-per-node 2 -m pipelines.train_spread runs.diabetes.train data/prepared/diabetes build/scratch/spread
+torchrun --nproc-per-node 2 -m pipelines.train_spread runs.tanh.train data/prepared/twelve_bit build/scratch/spread
 
 SECTION  dotted path into params.yaml: methods, shape and plan
 DATA     a prepared data set
@@ -9,6 +9,7 @@ OUT      folder for tables and weights, as a training stage leaves them
 
 import argparse
 import os
+import sys
 from pathlib import Path
 
 from pipelines.stage_environment import set_environment
@@ -20,10 +21,13 @@ import torch  # noqa: E402
 from lib import runs, spread, trained  # noqa: E402
 from lib.data import prepared  # noqa: E402
 from lib.types import Split  # noqa: E402
+from pipelines import outcome  # noqa: E402
 
 
-def main(argv: list[str] | None = None) -> None:
-    """Train as the training notebook does, one method after the other; the first process writes."""
+def main(argv: list[str] | None = None) -> int:
+    """Train as the training notebook does, one method after the other; the first process writes, and shows its bars."""
+    if os.environ.get("RANK", "0") != "0":
+        os.environ["HOURGLASS_PROGRESS"] = ""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("section")
     parser.add_argument("data", type=Path)
@@ -43,7 +47,8 @@ def main(argv: list[str] | None = None) -> None:
     if fabric.is_global_zero:
         args.out.mkdir(parents=True, exist_ok=True)
         trained.write(args.out, facts, outcomes)
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(outcome.main_of(main, "train_spread"))

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from lib import claims, runs
+from pipelines import ledger
 
 CLAIM = claims.Claim("a_claim", "information", "saxe2018information", "Fig. 1", "it is so", 0.1, claims.above(0.1, "score"))
 
@@ -85,9 +86,9 @@ def test_the_verdicts_that_are_told_are_those_expected():
     assert {name: verdict for rows in verdicts().values() for name, verdict in rows.items()} == expected
 
 
-def test_the_readme_counts_the_verdicts_of_every_source():
-    text = (Path(__file__).parents[1] / "README.md").read_text()
-    counted = re.findall(r"^\| .*`(\w+)` \| (\d+) \| (\d+) \| (\d+) \|", text, re.M)
+def test_the_page_counts_the_verdicts_of_every_work():
+    text = (Path(__file__).parents[1] / "reports/verdicts.md").read_text()
+    counted = re.findall(r"^\| .*\(#(\w+)\) \(\d{4}\) \| (\d+) \| (\d+) \| (\d+) \|$", text, re.M)
     told = {source: tuple(map(int, numbers)) for source, *numbers in counted}
-    of = lambda rows: tuple(list(rows.values()).count(v) for v in (claims.HOLDS, claims.FAILS, claims.TOO_SMALL))  # noqa: E731
+    of = lambda rows: tuple(list(rows.values()).count(verdict) for verdict in ledger.VERDICTS)  # noqa: E731
     assert told == {source: of(rows) for source, rows in verdicts().items()}
