@@ -132,7 +132,9 @@ def lacking(env: Environment, torch: str) -> str:
         return f"it has PyTorch's {said['torch']} build, {torch} is asked for"
     if said["lock"] not in env.facts(torch):
         return "requirements.lock is not what it was set up by"
-    return "" if env.stamp.read_text(**UTF8) == env.facts(torch) else "it was set up elsewhere, or by other code"
+    if said["place"] != str(env.place):
+        return f"it was set up as {said['place']}"
+    return "" if env.stamp.read_text(**UTF8) == env.facts(torch) else "the code that goes into it has changed, or its Python"
 
 
 def make(env: Environment, torch: str) -> None:
@@ -145,14 +147,20 @@ def make(env: Environment, torch: str) -> None:
             "apt install python3-venv) or another Python from 3.11 to 3.13, and run make again"
         )
     BEGUN.write_text(torch)
-    os.pathsep = "\n"  # venv refuses a colon in a path, which only its activate scripts cannot do with
     try:
-        venv.create(env.place, clear=True, symlinks=True, with_pip=True)
+        create(env.place, clear=True, with_pip=True)
     except (OSError, ValueError, subprocess.CalledProcessError) as error:
         raise SetupError(f"{sys.executable} could not make {env.place}: {error}") from None
+    BEGUN.unlink()
+
+
+def create(place: Path, **options: bool) -> None:
+    """Make an environment, also where venv refuses: a colon in a path is what only its activate scripts cannot do with."""
+    os.pathsep = "\n"
+    try:
+        venv.create(place, symlinks=True, **options)
     finally:
         os.pathsep = ":"
-    BEGUN.unlink()
 
 
 def install(env: Environment, torch: str, *, moved: bool) -> None:
