@@ -134,7 +134,7 @@ def lacking(env: Environment, torch: str) -> str:
         return "requirements.lock is not what it was set up by"
     if said["place"] != str(env.place):
         return f"it was set up as {said['place']}"
-    return "" if env.stamp.read_text(**UTF8) == env.facts(torch) else "the code that goes into it has changed, or its Python"
+    return "" if env.stamp.read_text(**UTF8) == env.facts(torch) else "the code that goes into it has changed"
 
 
 def make(env: Environment, torch: str) -> None:

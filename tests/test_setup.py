@@ -15,6 +15,9 @@ from tests.environments import ROOT, Copy
 ODD = ["my wörk: 2", "a;b 'c", 'quote" $HOME `x` #1 %2']
 
 
+OTHER = "def put_first(): 0\ncheck = len"
+
+
 @pytest.fixture
 def copy(tmp_path):
     """A working copy whose environment is ready."""
@@ -197,13 +200,13 @@ def test_what_is_spoilt_is_made_anew_with_the_reason(copy, monkeypatch, capfd, s
             "setting it up was broken off",
         ),
         (lambda c: (c.root / "requirements.lock").write_text("other==1"), "requirements.lock is not what it was set up by"),
-        (lambda c: (c.root / "lib/working_copy.py").write_text("def put_first(): 0\ncheck = len"), "the code that goes into it has changed"),
+        (lambda c: (c.root / "lib/working_copy.py").write_text(OTHER), "the code that goes into it has changed"),
     ],
 )
 def test_what_is_not_ready_is_completed_with_the_reason(copy, change, said):
     change(copy)
     done = copy.make("claims")
-    assert told(done) and f"{said}; the packages of requirements.lock are installed into it" in done.stderr
+    assert told(done) and f"  {said}; the packages of requirements.lock are installed into it" in done.stderr
     assert "--require-hashes" in copy.calls.read_text()
     assert copy.make("claims").stderr == f"environment: {copy.root}/.venv\n"
 
