@@ -8,10 +8,17 @@ export HOURGLASS_ENV_FROM := $(origin ENV)
 export HOURGLASS_TORCH := $(value TORCH)
 export HOURGLASS_ARGS := $(value ARGS)
 unexport ENV TORCH ARGS SCALE NAME STUDY CLUSTER POINT PYTHONPATH PYTHONHOME PYTHONDONTWRITEBYTECODE
+unexport GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE
 
-.PHONY: help ready setup shell repro test lint unit pipeline whole toys nbval lab notebooks claims report record sweep replay crate bench lock clean
+.PHONY: help git commit ready setup shell repro test lint unit pipeline whole toys nbval lab notebooks claims report record sweep replay crate bench lock clean
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z]+):[^#]*## */  make \1\t/' | expand -t 20
+
+git:
+	@sh pipelines/check_git.sh
+
+commit:
+	@sh pipelines/check_git.sh commit
 
 ready:
 	@sh pipelines/check_env.sh
@@ -23,51 +30,51 @@ shell: ready  ## open a shell in the environment, for dvc, papermill, torchrun
 	@$(IN) shell
 
 # No process stands between make and Python here, so that killing make ends the run (lib/processes.py).
-repro: ready  ## data -> training -> information plane -> studies -> report (SCALE=smoke|embedded|paper)
+repro: git ready  ## data -> training -> information plane -> studies -> report (SCALE=smoke|embedded|paper)
 	@$(IN) python -m pipelines.repro --scale $(call given,SCALE)
 
-test: lint unit pipeline nbval  ## everything that CI checks
+test: git lint unit pipeline nbval  ## everything that CI checks
 
 lint: ready
 	@$(IN) python -m ruff check .
 	@$(IN) python -m ruff format --check .
 
 # Two workers fill two cores; more threads than cores make small networks many times slower.
-unit: ready
+unit: git ready
 	OMP_NUM_THREADS=1 $(IN) python -m pytest tests -n 2 --dist loadfile --ignore tests/pipeline
 
 # Side by side, as either waits much: what needs the whole workbook, and what does with a toy.
-pipeline: ready
+pipeline: git ready
 	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target whole toys
 
-whole: ready
+whole: git ready
 	$(IN) python -m pytest tests/pipeline -m workbook --durations 12
 
-toys: ready
+toys: git ready
 	$(IN) python -m pytest tests/pipeline -m "not workbook" --durations 12
 
-nbval: ready
+nbval: git ready
 	$(IN) python -m pytest --nbval --nbval-current-env -p tests.nbval_scratch -n 2 --dist loadfile notebooks
 
 lab: ready  ## open JupyterLab on start_here, with its token (ARGS="--ip 0.0.0.0 --port 9000")
 	@$(IN) python -m pipelines.lab
 
-notebooks: ready  ## rerun every notebook at smoke scale and store its normalised outputs
+notebooks: git ready  ## rerun every notebook at smoke scale and store its normalised outputs
 	@$(IN) python -m pipelines.notebooks
 
 claims: ready  ## print the claims table of the last run
 	@$(IN) python -m pipelines.ledger
 
-report: ready  ## build the report again from finished studies
+report: git ready  ## build the report again from finished studies
 	@$(IN) python -m pipelines.repro --scale $(call given,SCALE) --only report
 
-record: ready  ## run one study on its public data set and keep the evidence (STUDY=...)
+record: commit ready  ## run one study on its public data set and keep the evidence (STUDY=...)
 	@$(IN) python -m pipelines.record $(call given,STUDY)
 
-sweep: ready  ## run a notebook at many points (NAME=..., CLUSTER=local|ADDRESS|FILE.yaml, POINT=N for one again)
+sweep: git ready  ## run a notebook at many points (NAME=..., CLUSTER=local|ADDRESS|FILE.yaml, POINT=N for one again)
 	@$(IN) python -m pipelines.sweep pipelines/sweeps/$(call given,NAME).yaml $(if $(value CLUSTER),--cluster $(call given,CLUSTER)) $(if $(value POINT),--point $(call given,POINT))
 
-replay: ready  ## run this commit again in a clone, and say what came out the same (SCALE=...)
+replay: commit ready  ## run this commit again in a clone, and say what came out the same (SCALE=...)
 	@$(IN) python -m pipelines.replay --scale $(call given,SCALE)
 
 crate: ready  ## export the last run as an RO-Crate to build/crate, and validate it

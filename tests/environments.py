@@ -59,6 +59,10 @@ class Copy:
             wheel.writestr(f"{facts}/WHEEL", "Wheel-Version: 1.0\nGenerator: t\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
             wheel.writestr(f"{facts}/RECORD", "")
 
+        git = ["git", "-c", "user.name=t", "-c", "user.email=t@example.org", "-C", str(root)]
+        subprocess.run([*git, "init", "--quiet"], check=True)
+        subprocess.run([*git, "commit", "--quiet", "--allow-empty", "--message", "x"], check=True)
+
     @property
     def env(self) -> setup_env.Environment:
         return setup_env.Environment(self.root / ".venv")
