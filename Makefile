@@ -1,78 +1,90 @@
 # make repro and make test need Linux, Python >= 3.11, git and make; everything else they set up themselves.
+# What a user gives is quoted, never read by a shell: $(call given,NAME).
 SCALE ?= embedded
-UV_VERSION := 0.13.9
-ENV := $(shell sh pipelines/which_env.sh)
-PY := $(ENV)/bin/python
-READY := build/env/$(shell cat requirements.lock pyproject.toml pipelines/which_env.sh | cksum | cut -d' ' -f1)$(subst /,-,$(ENV))
-export PATH := $(ENV)/bin:$(PATH)
-export VIRTUAL_ENV := $(ENV)
-unexport PYTHONPATH PYTHONHOME PYTHONDONTWRITEBYTECODE
+given = '$(subst ','\'',$(value $1))'
+IN := exec sh pipelines/in_env.sh
+export HOURGLASS_ENV := $(or $(value ENV),$(value HOURGLASS_ENV))
+export HOURGLASS_ENV_FROM := $(origin ENV)
+export HOURGLASS_TORCH := $(value TORCH)
+export HOURGLASS_ARGS := $(value ARGS)
+unexport ENV TORCH ARGS SCALE NAME STUDY CLUSTER POINT PYTHONPATH PYTHONHOME PYTHONDONTWRITEBYTECODE
+unexport GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE
 
-.PHONY: help setup repro test lint unit pipeline whole toys nbval lab notebooks claims report record sweep replay crate bench lock clean
+.PHONY: help git commit ready setup shell repro test lint unit pipeline whole toys nbval lab notebooks claims report record sweep replay crate bench lock clean
 help:  ## list the targets
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## */  make \1\t/' | expand -t 20
+	@grep -hE '^[a-z]+:.*##' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z]+):[^#]*## */  make \1\t/' | expand -t 20
 
-setup: $(READY)  ## create or re-use the environment and install the lock into it
+git:
+	@sh pipelines/check_git.sh
 
-$(READY):
-	@sh pipelines/setup_env.sh "$(ENV)" "$(UV_VERSION)" "$@"
+commit:
+	@sh pipelines/check_git.sh commit
 
-# No shell stands between make and Python here, so that killing make ends the run (lib/processes.py).
-repro: $(READY)  ## data -> training -> information plane -> studies -> report (SCALE=smoke|embedded|paper)
-	@$(PY) -m pipelines.repro --scale $(SCALE)
+ready:
+	@sh pipelines/check_env.sh
 
-test: lint unit pipeline nbval  ## everything that CI checks
+setup:  ## set up .venv here or re-use it (ENV=/path another environment, TORCH=cpu PyTorch without CUDA)
+	@sh pipelines/check_env.sh hint
 
-lint: $(READY)
-	ruff check .
-	ruff format --check .
+shell: ready  ## open a shell in the environment, for dvc, papermill, torchrun
+	@$(IN) shell
+
+# No process stands between make and Python here, so that killing make ends the run (lib/processes.py).
+repro: git ready  ## data -> training -> information plane -> studies -> report (SCALE=smoke|embedded|paper)
+	@$(IN) python -m pipelines.repro --scale $(call given,SCALE)
+
+test: git lint unit pipeline nbval  ## everything that CI checks
+
+lint: ready
+	@$(IN) python -m ruff check .
+	@$(IN) python -m ruff format --check .
 
 # Two workers fill two cores; more threads than cores make small networks many times slower.
-unit: $(READY)
-	OMP_NUM_THREADS=1 $(PY) -m pytest tests -n 2 --dist loadfile --ignore tests/pipeline
+unit: git ready
+	OMP_NUM_THREADS=1 $(IN) python -m pytest tests -n 2 --dist loadfile --ignore tests/pipeline
 
 # Side by side, as either waits much: what needs the whole workbook, and what does with a toy.
-pipeline: $(READY)
+pipeline: git ready
 	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target whole toys
 
-whole: $(READY)
-	$(PY) -m pytest tests/pipeline -m workbook --durations 12
+whole: git ready
+	$(IN) python -m pytest tests/pipeline -m workbook --durations 12
 
-toys: $(READY)
-	$(PY) -m pytest tests/pipeline -m "not workbook" --durations 12
+toys: git ready
+	$(IN) python -m pytest tests/pipeline -m "not workbook" --durations 12
 
-nbval: $(READY)
-	$(PY) -m pytest --nbval --nbval-current-env -p tests.nbval_scratch -n 2 --dist loadfile notebooks
+nbval: git ready
+	$(IN) python -m pytest --nbval --nbval-current-env -p tests.nbval_scratch -n 2 --dist loadfile notebooks
 
-lab: $(READY)  ## open JupyterLab on start_here, with its token
-	@$(PY) -m jupyterlab --config=pipelines/jupyter_config.py notebooks/start_here.ipynb
+lab: ready  ## open JupyterLab on start_here, with its token (ARGS="--ip 0.0.0.0 --port 9000")
+	@$(IN) python -m pipelines.lab
 
-notebooks: $(READY)  ## rerun every notebook at smoke scale and store its normalised outputs
-	@$(PY) -m pipelines.notebooks
+notebooks: git ready  ## rerun every notebook at smoke scale and store its normalised outputs
+	@$(IN) python -m pipelines.notebooks
 
-claims: $(READY)  ## print the claims table of the last run
-	@$(PY) -m pipelines.ledger
+claims: ready  ## print the claims table of the last run
+	@$(IN) python -m pipelines.ledger
 
-report: $(READY)  ## build the report again from finished studies
-	@$(PY) -m pipelines.repro --scale $(SCALE) --only report
+report: git ready  ## build the report again from finished studies
+	@$(IN) python -m pipelines.repro --scale $(call given,SCALE) --only report
 
-record: $(READY)  ## run one study on its public data set and keep the evidence (STUDY=...)
-	@$(PY) -m pipelines.record $(STUDY)
+record: commit ready  ## run one study on its public data set and keep the evidence (STUDY=...)
+	@$(IN) python -m pipelines.record $(call given,STUDY)
 
-sweep: $(READY)  ## run a notebook at many points (NAME=..., CLUSTER=local|ADDRESS|FILE.yaml, POINT=N for one again)
-	@$(PY) -m pipelines.sweep pipelines/sweeps/$(NAME).yaml $(if $(CLUSTER),--cluster $(CLUSTER)) $(if $(POINT),--point $(POINT))
+sweep: git ready  ## run a notebook at many points (NAME=..., CLUSTER=local|ADDRESS|FILE.yaml, POINT=N for one again)
+	@$(IN) python -m pipelines.sweep pipelines/sweeps/$(call given,NAME).yaml $(if $(value CLUSTER),--cluster $(call given,CLUSTER)) $(if $(value POINT),--point $(call given,POINT))
 
-replay: $(READY)  ## run this commit again in a clone, and say what came out the same (SCALE=...)
-	@$(PY) -m pipelines.replay --scale $(SCALE)
+replay: commit ready  ## run this commit again in a clone, and say what came out the same (SCALE=...)
+	@$(IN) python -m pipelines.replay --scale $(call given,SCALE)
 
-crate: $(READY)  ## export the last run as an RO-Crate to build/crate, and validate it
-	@$(PY) -m pipelines.crate
+crate: ready  ## export the last run as an RO-Crate to build/crate, and validate it
+	@$(IN) python -m pipelines.crate
 
-bench: $(READY)  ## time the hot paths against their peers, one thread
-	@OMP_NUM_THREADS=1 $(PY) -m tests.bench
+bench: ready  ## time the hot paths against their peers, one thread
+	@OMP_NUM_THREADS=1 $(IN) python -m tests.bench
 
-lock: $(READY)  ## resolve pyproject.toml anew into requirements.lock and environment.yml
-	@$(PY) -m pipelines.environment --lock
+lock: ready  ## resolve pyproject.toml anew into requirements.lock and environment.yml
+	@$(IN) python -m pipelines.environment --lock
 
 clean:  ## remove scratch files; results and data stay
 	rm -rf build reports/failed

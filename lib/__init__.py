@@ -4,6 +4,7 @@ Imports go down only; families of one level never import each other (kept by tes
 
 level 0   types, checks, kernels_triton    shapes, border checks, pairwise sums on a GPU
           checkpoint, progress, processes  exact resume, progress bars, work spread over cores
+          working_copy                     whose code a process takes, where there are several copies
 level 1   kernels, nets, convolutions, plan   pairwise sums, small stacked networks, how a run trains
           swag, correlation                a normal posterior from a training path; coefficients and their intervals
           episodes                         rises and falls of a curve, and whether they come with another's
@@ -30,3 +31,7 @@ level 6   claims, runs, trained            the ledger; parameters and run folder
           sweeps                           what a sweep's table says: fronts, sensitivities, its best points
           activations, inference           networks of many activations over time; intervals and rules from one value a seed
 """
+
+from lib import working_copy
+
+working_copy.check(__file__)

@@ -1,10 +1,13 @@
 """A second working copy at smoke scale, in which tests and `make notebooks` run without touching this one's results."""
 
+import atexit
 import filecmp
 import os
 import shutil
 import subprocess
 import sys
+import tempfile
+from functools import cache
 from pathlib import Path
 
 from pipelines import outcome
@@ -46,9 +49,21 @@ def environment() -> dict[str, str]:
     """Return the variables with which processes work in the copy."""
     set_environment()
     kept = {k: v for k, v in os.environ.items() if k not in ("MATPLOTLIBRC", "MPLCONFIGDIR")}
-    return kept | {"PATH": f"{Path(sys.executable).parent}:{kept['PATH']}"}
+    return kept | {"PATH": f"{python().parent}:{kept['PATH']}"}
+
+
+@cache
+def python() -> Path:
+    """Return this Python by a path that PATH can hold the folder of: one without a colon, gone with this process if need be."""
+    own = Path(sys.executable)
+    if ":" not in str(own):
+        return own
+    link = Path(tempfile.mkdtemp(prefix="hourglass-", dir="/tmp")) / "environment"
+    link.symlink_to(own.parents[1])
+    atexit.register(lambda: (link.unlink(), link.parent.rmdir()))
+    return link / "bin" / own.name
 
 
 def run(target: Path, *command: str, **options: object) -> subprocess.CompletedProcess:
     """Run `python -m ...` in the copy, which then imports the copy's own code. Errors: Stopped if it was stopped."""
-    return outcome.follow([sys.executable, "-m", *command], cwd=target, env=environment(), **options)
+    return outcome.follow([python(), "-m", *command], cwd=target, env=environment(), **options)

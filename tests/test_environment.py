@@ -56,18 +56,3 @@ def test_pip_section_resolves_as_it_stands(tmp_path):
 )
 def test_named_packages_are_direct_dependencies(package):
     assert re.search(rf'^    "{package}[><=]', (ROOT / "pyproject.toml").read_text(), re.M)
-
-
-@pytest.mark.parametrize(
-    ("active", "taken"),
-    [
-        ({}, ".venv"),
-        ({"VIRTUAL_ENV": "/some/venv"}, "/some/venv"),
-        ({"CONDA_PREFIX": "/conda/envs/mine", "CONDA_DEFAULT_ENV": "mine"}, "/conda/envs/mine"),
-        ({"CONDA_PREFIX": "/conda", "CONDA_DEFAULT_ENV": "base"}, ".venv"),
-    ],
-)
-def test_make_takes_the_active_environment_or_its_own(tmp_path, active, taken):
-    command = ["sh", str(ROOT / "pipelines/which_env.sh")]
-    done = subprocess.run(command, cwd=tmp_path, env={"PATH": "/usr/bin:/bin", **active}, capture_output=True, text=True)
-    assert Path(done.stdout.strip()) == tmp_path / taken

@@ -1,5 +1,6 @@
 """The real workbook at smoke scale, in copies."""
 
+import os
 import shutil
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
@@ -10,6 +11,7 @@ import pytest
 from pipelines import workspace
 
 ROOT = Path(__file__).parents[2]
+os.environ["PATH"] = f"{workspace.python().parent}:{os.environ['PATH']}"  # what tests start finds it from any folder
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -79,6 +79,7 @@ _ = pathlib.Path("parent").write_text(str(os.getppid()))
 
 
 def test_writes_the_same_bytes_as_a_fresh_kernel(server, tmp_path, monkeypatch):
+    (tmp_path / "lib").symlink_to(ROOT / "lib")
     monkeypatch.chdir(tmp_path)
     cells = [nbformat.v4.new_code_cell(text.strip()) for text in NOTEBOOK.split("---")]
     parents, texts = [], []
