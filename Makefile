@@ -10,7 +10,7 @@ export HOURGLASS_ARGS := $(value ARGS)
 unexport ENV TORCH ARGS SCALE NAME STUDY CLUSTER POINT PYTHONPATH PYTHONHOME PYTHONDONTWRITEBYTECODE
 unexport GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE
 
-.PHONY: help git commit ready setup shell repro test lint unit pipeline whole toys nbval lab notebooks claims report record sweep replay crate bench lock clean
+.PHONY: help git commit ready setup shell repro test lint unit pipeline whole toys nbval lab notebooks claims report record sweep replay crate bench lock doctor clean data
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z]+):[^#]*## */  make \1\t/' | expand -t 20
 
@@ -39,8 +39,12 @@ lint: ready
 	@$(IN) python -m ruff check .
 	@$(IN) python -m ruff format --check .
 
+# Two pytest workers would both bring what is missing.
+data: git ready
+	@$(IN) python -m dvc pull data.dvc
+
 # Two workers fill two cores; more threads than cores make small networks many times slower.
-unit: git ready
+unit: git data
 	OMP_NUM_THREADS=1 $(IN) python -m pytest tests -n 2 --dist loadfile --ignore tests/pipeline
 
 # Side by side, as either waits much: what needs the whole workbook, and what does with a toy.
@@ -85,6 +89,10 @@ bench: ready  ## time the hot paths against their peers, one thread
 
 lock: ready  ## resolve pyproject.toml anew into requirements.lock and environment.yml
 	@$(IN) python -m pipelines.environment --lock
+
+doctor:  ## say what is missing, wrong or odd on this machine and in this folder, and what to do about it
+	@. pipelines/which_env.sh; for python in "$$env/bin/python" python3 python3.13 python3.12 python3.11; do \
+		"$$python" -c '' 2>/dev/null && exec "$$python" -m pipelines.doctor; done; echo "no Python is on PATH; install 3.11 to 3.13"; exit 1
 
 clean:  ## remove scratch files; results and data stay
 	rm -rf build reports/failed

@@ -42,7 +42,20 @@ class NativeSpecs(KernelSpecManager):
     kernel_dirs: list = []  # noqa: RUF012 - a traitlet of the parent class
 
 
-class NativeKernel(AsyncKernelManager):
+class StageKernel:
+    """What a kernel manager of a run has: kernels that inherit what is listed, and are forked where that can be."""
+
+    def format_kernel_cmd(self, extra_arguments: list[str] | None = None) -> list[str]:
+        """Return the command that starts the kernel, by a server of kernels where one is named; no history of inputs."""
+        return warm_client.command([*super().format_kernel_cmd(extra_arguments), "--HistoryManager.enabled=False"])
+
+    async def _async_pre_start_kernel(self, **options: object) -> tuple[list[str], dict]:
+        """Let the kernel inherit no start-up file or setting of whoever runs it."""
+        options["env"] = listed(os.environ) | {"IPYTHONDIR": f"{private()}/ipython"}
+        return await super()._async_pre_start_kernel(**options)
+
+
+class NativeKernel(StageKernel, AsyncKernelManager):
     """A kernel manager that knows the running Python only, and talks to it over sockets that other users cannot reach."""
 
     def _transport_default(self) -> str:
@@ -58,15 +71,6 @@ class NativeKernel(AsyncKernelManager):
     def _kernel_spec_manager_default(self) -> NativeSpecs:
         return NativeSpecs(parent=self)
 
-    def format_kernel_cmd(self, extra_arguments: list[str] | None = None) -> list[str]:
-        """Return the command that starts the kernel, by a server of kernels where one is named; no history of inputs."""
-        return warm_client.command([*super().format_kernel_cmd(extra_arguments), "--HistoryManager.enabled=False"])
-
-    async def _async_pre_start_kernel(self, **options: object) -> tuple[list[str], dict]:
-        """Let the kernel inherit what is listed and nothing else: no start-up file or setting of whoever runs it."""
-        options["env"] = listed(os.environ) | {"IPYTHONDIR": f"{private()}/ipython"}
-        return await super()._async_pre_start_kernel(**options)
-
     async def _async_interrupt_kernel(self) -> None:
         """Interrupt, but not on the way to a shutdown, where an idle kernel would report an error."""
         if not self.shutting_down:
@@ -79,8 +83,7 @@ class CountedEngine(NBClientEngine):
     @classmethod
     def execute_managed_notebook(cls, nb_man: NotebookExecutionManager, kernel_name: str, **options: object) -> None:
         """Execute the notebook; papermill moves and closes what it finds in `pbar`."""
-        cells = CellBar(Path(nb_man.output_path).stem, len(nb_man.nb.cells))
-        nb_man.pbar = cells
+        nb_man.pbar = CellBar(Path(nb_man.output_path).stem, len(nb_man.nb.cells))
         super().execute_managed_notebook(nb_man, kernel_name, **options)
 
 
