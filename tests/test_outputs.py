@@ -1,8 +1,9 @@
 """Outputs of notebooks are the same where only a last digit was rounded otherwise, and nowhere else."""
 
 import pytest
+from nbformat import v4
 
-from pipelines.outputs import differences, reconciled
+from pipelines.outputs import differences, reconciled, settle
 
 TABLE = "method   rmse   n\nplain   0.150   5\nvib    10.230  12\n"
 PAGE = '<table>\n  <tr style="text-align: right;">\n    <td>0.151</td>\n    <td>5</td>\n  </tr>\n</table>'
@@ -72,3 +73,13 @@ def test_outputs_of_one_kind_are_held_against_each_other_in_their_order():
     assert found == [{"output_type": "display_data", "data": {"text/plain": "0.20"}}, fresh[1]]
     assert odd == ["the text differs: 'a ', now 'b '"] and fresh[0]["data"]["text/plain"] == "0.21"
     assert reconciled(stored[:1] * 2, stored) == (stored[:1] * 2, []), "one too many is left to be refused"
+
+
+def test_a_notebook_that_ran_again_keeps_what_is_the_same():
+    def book(*cells):
+        outputs = [(code, [v4.new_output("stream", text=text)]) for code, text in cells]
+        return v4.new_notebook(cells=[v4.new_code_cell(code, outputs=made) for code, made in outputs])
+
+    fresh = book(("a", "0.151"), ("b", "0.159"), ("c", "0.151"))
+    settle(fresh, book(("a", "0.150"), ("b", "0.150"), ("other", "0.150")))
+    assert [cell.outputs[0].text for cell in fresh.cells] == ["0.150", "0.159", "0.151"]
