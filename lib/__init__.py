@@ -5,6 +5,7 @@ Imports go down only; families of one level never import each other (kept by tes
 level 0   types, checks, kernels_triton    shapes, border checks, pairwise sums on a GPU
           checkpoint, progress, processes  exact resume, progress bars, work spread over cores
           working_copy                     whose code a process takes, where there are several copies
+          precision, digits                single or double, by scale; which digits are shown
 level 1   kernels, nets, convolutions, plan   pairwise sums, small stacked networks, how a run trains
           swag, correlation                a normal posterior from a training path; coefficients and their intervals
           episodes                         rises and falls of a curve, and whether they come with another's

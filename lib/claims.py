@@ -10,6 +10,7 @@ from typing import NamedTuple
 from lib.runs import write_json
 
 HOLDS, FAILS, TOO_SMALL = "holds", "fails", "not at this scale"
+DIGITS = 4  # of a measured value, as they are printed
 PARTS = ("information", "koopman", "concepts", "discrete", "state", "machine", "search", "structure")
 
 
@@ -75,7 +76,7 @@ def judge(claim: Claim, values: Sequence[float], *, scale: str, data: str) -> di
         verdict = HOLDS if len(finite) == len(values) and claim.rule.passes(values) else FAILS
     lost = f" ({len(values) - len(finite)} of {len(values)} not finite)" if len(finite) < len(values) else ""
     return claim._asdict() | {
-        "measured": round(statistics.fmean(finite), 6) if finite else None,
+        "measured": round(statistics.fmean(finite), 6) + 0.0 if finite else None,  # + 0.0: rounding noise has no sign
         "spread": round(statistics.stdev(finite), 6) if len(finite) > 1 else None,
         "seeds": len(values),
         "scale": scale,
@@ -109,12 +110,18 @@ def write(folder: Path, rows: list[dict]) -> None:
     write_json(folder / "metrics.json", {"verdicts": counts, "measured": measured})
 
 
+def unit(*values: float) -> float:
+    """Return what one unit of the last digit is worth by which `table` prints the largest of the values; rows keep 1e-6."""
+    largest = max(map(abs, values))
+    return max(1e-6, 10.0 ** (math.floor(math.log10(largest)) + 1 - DIGITS)) if largest else 1e-6
+
+
 def table(rows: list[dict], *, width: int = 56) -> str:
     """Return the rows as a text table: verdict, id, what was measured, what was claimed."""
     lines, longest = [], max((len(row["id"]) for row in rows), default=0)
     for row in rows:
         spread = "" if row["spread"] is None else f" ± {row['spread']:.3g}"
-        measured = "none" if row["measured"] is None else f"{row['measured']:.4g}{spread}"
+        measured = "none" if row["measured"] is None else f"{row['measured']:.{DIGITS}g}{spread}"
         says, *rest = textwrap.wrap(f"{row['says']} [{row['source']}, {row['where']}]", width)
         start = f"{row['verdict']:<17} {row['id']:<{longest}} {measured:<18} n={row['seeds']:<3} "
         lines += [start + says, *(" " * len(start) + line for line in rest)]

@@ -10,7 +10,7 @@ from scipy import stats
 from torch import Tensor
 
 from lib.data.dynamics import DYNAMICS
-from lib.data.dynamics.maps import logistic_spectrum
+from lib.data.dynamics.maps import bells, logistic_spectrum
 from lib.koopman.dictionaries import monomials, trigonometric
 from lib.koopman.edmd import edmd
 from lib.koopman.kernel import drawn_centres, kernel_edmd
@@ -71,10 +71,9 @@ WRAPPED = (
 
 def clipped_logistic(*, steps: int, seed: int, power: int = 10) -> Trajectories:
     """Return one trajectory of the noisy logistic map whose values are clipped to [0, 1] and not wrapped, after 100 steps."""
-    rng, freedom = np.random.default_rng(seed), 2 * power + 1
-    noise = np.arctan(rng.standard_t(freedom, 101 + steps) / math.sqrt(freedom)) / math.pi
+    rng = np.random.default_rng(seed)
+    x, noise = rng.random(), bells(101 + steps, rng, power)
     out = np.empty(len(noise))
-    x = rng.random()
     for step, e in enumerate(noise):
         out[step] = x
         x = min(max(4 * x * (1 - x) + e, 0.0), 1.0)

@@ -4,6 +4,7 @@ import ctypes
 import multiprocessing
 import os
 import signal
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 
@@ -34,5 +35,20 @@ def each(function: Callable, items: Iterable, *, workers: int | None = None) -> 
         yield from map(function, items)
         return
     fresh = multiprocessing.get_context("spawn")  # a fork of a process with threads may never wake up
-    with ProcessPoolExecutor(workers, mp_context=fresh, initializer=die_with_parent) as pool:
+    with ProcessPoolExecutor(workers, mp_context=fresh, initializer=start, initargs=(precision(),)) as pool:
         yield from pool.map(function, items)
+
+
+def precision() -> str | None:
+    """Return the name of torch's default precision where torch is in use."""
+    torch = sys.modules.get("torch")
+    return torch and str(torch.get_default_dtype()).removeprefix("torch.")
+
+
+def start(name: str | None) -> None:
+    """Let a worker end with its parent, and compute in its parent's precision."""
+    die_with_parent()
+    if name:
+        import torch
+
+        torch.set_default_dtype(getattr(torch, name))

@@ -13,6 +13,7 @@ from lib import checks, episodes
 from lib.estimators.compress import autoencoder, pca
 from lib.estimators.entropy import entropy_wkl, mi_wkl_labels
 from lib.nets import StochasticCNN
+from lib.precision import usual
 from lib.processes import each
 from lib.progress import bar
 from lib.types import Rows, Table
@@ -77,7 +78,7 @@ def trained(table: Table, budget: Budget, seeds: list[int]) -> list[dict]:
 def parts(table: Table, seeds: Sequence[int], test: int) -> tuple[Rows, Rows]:
     """Return training and test rows of every seed, x (R, n, d) and labels (R, n), split by the seed."""
     order = torch.stack([torch.randperm(len(table.x), generator=torch.Generator().manual_seed(seed)) for seed in seeds])
-    return tuple(Rows(table.x[rows], table.y[rows]) for rows in (order[:, test:], order[:, :test]))
+    return tuple(Rows(usual(table.x[rows]), table.y[rows]) for rows in (order[:, test:], order[:, :test]))
 
 
 def batch(part: Rows, generators: Sequence[torch.Generator], size: int) -> tuple[Tensor, Tensor]:

@@ -2,6 +2,8 @@
 
 python -m pipelines.notebooks           rewrites the notebooks
 python -m pipelines.notebooks --check   writes nothing; exits 1 and names those whose bytes would change
+
+An output that differs from the stored one in the rounding of a last digit alone stays as it is stored (pipelines/outputs.py).
 """
 
 import argparse
@@ -18,6 +20,7 @@ import nbformat  # noqa: E402
 from lib.progress import bar  # noqa: E402
 from pipelines import outcome, terminal, warm, workspace  # noqa: E402
 from pipelines.notebook_file import clean, source, write  # noqa: E402
+from pipelines.outputs import settle  # noqa: E402
 
 
 def committed() -> list[Path]:
@@ -48,6 +51,7 @@ def rerun(path: Path, copy: Path, check: bool) -> bool:
     write(source(nbformat.read(path, as_version=4)), copy / result)
     workspace.run(copy, "pipelines.kernel", str(result), check=True, stdout=subprocess.DEVNULL)
     fresh = clean(nbformat.read(copy / result, as_version=4))
+    settle(fresh, nbformat.read(path, as_version=4))
     write(fresh, copy / result)
     changed = (copy / result).read_bytes() != path.read_bytes()
     if changed and not check:

@@ -4,7 +4,7 @@ python -m pipelines.replay [--scale smoke|embedded|paper]   clones, reruns, comp
 python -m pipelines.replay --accept                         stores the last run here as what a replay is compared with
 
 Bytes are promised on one machine, verdicts everywhere: an output may differ on another, a claim must keep its verdict, and its
-value should stay within the recorded spread.
+value should be the same to a unit of the last digit that the ledger prints, or stay within the recorded spread.
 """
 
 import argparse
@@ -15,7 +15,7 @@ import sys
 from importlib.metadata import distributions
 from pathlib import Path
 
-from lib import runs
+from lib import claims, runs
 from lib.processes import die_with_parent
 from pipelines import outcome, provenance, workspace
 from pipelines.sweep_points import canonical
@@ -92,12 +92,20 @@ def moved(before: dict[str, dict], now: dict[str, dict]) -> dict[str, tuple[bool
         elif old["verdict"] != new["verdict"]:
             found[name] = (True, f"its verdict was {old['verdict']!r}, now {new['verdict']!r}")
         elif old["measured"] != new["measured"]:
-            values = f"{old['measured']}, now {new['measured']}; recorded spread {old['spread']}"
-            inside = None not in (old["measured"], new["measured"]) and abs(old["measured"] - new["measured"]) <= (
-                old["spread"] or 0.0
-            )
-            found[name] = (False, f"same verdict, {'within' if inside else 'OUTSIDE'} the spread: was {values}")
+            values = f"was {old['measured']}, now {new['measured']}; recorded spread {old['spread']}"
+            found[name] = (False, f"same verdict, {nearness(old['measured'], new['measured'], old['spread'])}: {values}")
     return found
+
+
+def nearness(old: float | None, new: float | None, spread: float | None) -> str:
+    """Say how far a claim's value moved: by less than is printed, within the spread over its seeds, or further."""
+    if None in (old, new):
+        return "OUTSIDE the spread"
+    if abs(old - new) <= 1.001 * claims.unit(old, new):  # the unit itself is rounded
+        return "the same as printed"
+    if spread is None:
+        return "ANOTHER value, of which no spread is recorded"
+    return "within the spread" if abs(old - new) <= spread else "OUTSIDE the spread"
 
 
 def told(before: dict, now: dict) -> tuple[list[str], bool]:
@@ -105,15 +113,15 @@ def told(before: dict, now: dict) -> tuple[list[str], bool]:
     outs = [(path, md5) for stage in before["stages"].values() for path, md5 in stage["outs"].items()]
     new = {path: md5 for stage in now["stages"].values() for path, md5 in stage["outs"].items()}
     same = sum(new.get(path) == md5 for path, md5 in outs)
-    first, claims = diverged(before["stages"], now["stages"]), moved(before["claims"], now["claims"])
+    first, odd = diverged(before["stages"], now["stages"]), moved(before["claims"], now["claims"])
     lines = [f"outputs: {same} of {len(outs)} with the same bytes"]
     lines += [f"first to differ: stage {name}: {reason}" for name, reason in first.items()]
-    lines += [f"claims: {len(now['claims']) - len(claims)} of {len(now['claims'])} the same to the last digit"]
-    lines += [f"claim {name}: {what}" for name, (_, what) in claims.items()]
+    lines += [f"claims: {len(now['claims']) - len(odd)} of {len(now['claims'])} the same to the last digit"]
+    lines += [f"claim {name}: {what}" for name, (_, what) in odd.items()]
     either = sorted(before["machine"].keys() | now["machine"].keys())
     pairs = [(name, before["machine"].get(name, "none"), now["machine"].get(name, "none")) for name in either]
     lines += [f"the machines differ: {name} was {old}, here {this}" for name, old, this in pairs if old != this]
-    return lines, not any(fault for fault, _ in claims.values())
+    return lines, not any(fault for fault, _ in odd.values())
 
 
 def cloned() -> Path:

@@ -1,6 +1,7 @@
 """Lets nbval run notebooks in a copy of the workbook at smoke scale, so that they never touch the pipeline's own results.
 
-A notebook passes nbval trivially if it was committed without outputs, so one that has none is refused here.
+A notebook passes nbval trivially if it was committed without outputs, so one that has none is refused here. Texts, tables and
+vector graphics are compared by pipelines/outputs.py; of pixels nbval compares that there are some.
 """
 
 import os
@@ -10,21 +11,22 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from pipelines import warm, warm_client, workspace
+from pipelines import outputs, warm, workspace
 from pipelines.stage_environment import compute_alone, set_environment
 
 set_environment(), compute_alone()
+os.environ["HOURGLASS_PROGRESS"] = ""  # stored outputs show no bar
 
 from nbval import kernel, plugin  # noqa: E402
 
+from pipelines.kernel import StageKernel  # noqa: E402
+
 SERVER = ExitStack()
+TO_THE_LETTER = plugin.IPyNbCell.compare_outputs
 
 
-class ScratchManager(kernel.KernelManager):
-    """A manager that has its kernels forked where a server of kernels is named."""
-
-    def format_kernel_cmd(self, extra_arguments=None):
-        return warm_client.command(super().format_kernel_cmd(extra_arguments))
+class ScratchManager(StageKernel, kernel.KernelManager):
+    """A manager whose kernels start as those of stages do."""
 
 
 class ScratchKernel(plugin.RunningKernel):
@@ -34,9 +36,20 @@ class ScratchKernel(plugin.RunningKernel):
         super().__init__(plugin.CURRENT_ENV_KERNEL_NAME, cwd=str(workspace.SMOKE.resolve()), startup_timeout=startup_timeout)
 
 
+def compare_outputs(cell, test, ref, skip_compare=None):
+    """Compare as nbval does, but for numbers that differ in the rounding of their last digit."""
+    test, ref = (plugin.transform_streams_for_comparison(z) for z in (test, ref))
+    test, odd = outputs.reconciled(test, ref)
+    same = TO_THE_LETTER(cell, test, ref, skip_compare)
+    if not same:
+        cell.comparison_traceback += odd
+    return same
+
+
 def pytest_sessionstart(session):
     """Bring the copy's results up to date; start the server that forks the kernels of this process and its workers."""
     plugin.RunningKernel, kernel.KernelManager = ScratchKernel, ScratchManager
+    plugin.IPyNbCell.compare_outputs = compare_outputs
     if os.environ.get("PYTEST_XDIST_WORKER") is None:
         copy = workspace.refresh()
         if workspace.run(copy, "pipelines.repro").returncode:

@@ -45,6 +45,16 @@ def test_a_row_holds_mean_spread_seeds_and_what_diverged():
     assert row["rule"] == "score > 0.1 in at least 80% of the seeds"
 
 
+def test_what_is_rounded_away_has_no_sign():
+    row = claims.judge(CLAIM, [-1e-15] * 5, scale="embedded", data="toy")
+    assert str(row["measured"]) == "0.0" and " 0 ± 0 " in claims.table([row])
+
+
+@pytest.mark.parametrize(("values", "want"), [((0.168434, -0.1), 1e-4), ((12.0, 9.0), 1e-2), ((4738.2,), 1.0), ((0.0,), 1e-6)])
+def test_the_unit_is_that_of_the_last_digit_printed(values, want):
+    assert claims.unit(*values) == pytest.approx(want)
+
+
 def test_writes_rows_and_metrics(tmp_path):
     row = claims.judge(CLAIM, [1.0] * 5, scale="embedded", data="toy")
     claims.write(tmp_path, [row])

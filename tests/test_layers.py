@@ -12,7 +12,7 @@ from lib import runs
 
 ROOT = Path(__file__).parents[1]
 LEVELS = [
-    {"types", "checks", "kernels_triton", "progress", "checkpoint", "processes", "working_copy"},
+    {"types", "checks", "kernels_triton", "progress", "checkpoint", "processes", "working_copy", "precision", "digits"},
     {"kernels", "nets", "convolutions", "plan", "swag", "correlation", "episodes"},
     {"data", "estimators"},
     {"bottlenecks", "concepts", "forecast", "koopman", "trial", "generalisation", "curves", "stochastic", "spread"},

@@ -20,6 +20,7 @@ from lib.contests.scene_embeddings import BACKGROUNDS, HELD_OUT, drawn, labels
 from lib.contests.side_by_side import Tables
 from lib.data.captions.attributes import favourite
 from lib.data.embeddings import Embedded
+from lib.precision import usual
 from lib.types import Rows, Words
 
 KINDS = ("contrastive", "gumbel", "gumbel_all", "entmax", "bernoulli")
@@ -141,7 +142,7 @@ def isotropic(data: Embedded, seed: int) -> float:
 
 def end_to_end(seed: int, *, rho: float, n: int, valid: int, test: int, epochs: int = 8) -> Tables:
     """Return the test accuracy of convolutions trained on the pictures alone, of the epoch of best validation accuracy."""
-    parts = [(s.images.float() / 127.5 - 1, labels(s.truth)) for s in drawn(seed, rho=rho, n=n, valid=valid, test=test)]
+    parts = [(usual(s.images) / 127.5 - 1, labels(s.truth)) for s in drawn(seed, rho=rho, n=n, valid=valid, test=test)]
     (x, y), held, (final, told) = parts
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed + HELD_OUT)

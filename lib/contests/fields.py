@@ -19,6 +19,7 @@ from lib.koopman.entropy import portrait
 from lib.koopman.linear import MODES, LinearKoopman, Rollout, rollout
 from lib.koopman.pairs import delays as delayed
 from lib.koopman.regression import annulus
+from lib.precision import usual
 from lib.types import Trajectories
 
 LENGTH = 8  # frames of a training window
@@ -89,7 +90,7 @@ def network(asked: Network, x: Tensor, seeds: list[int], shape: tuple[int, int, 
     members = [s for s in seeds for _ in asked.recipes]
     model = Autoencoder(members, math.prod(shape), layers | {"operator": asked.operator})
     terms = partial(asked.terms, recipe=merged(list(asked.recipes.values()), len(seeds)))
-    windows = cut(x, LENGTH).float()
+    windows = usual(cut(x, LENGTH))
     batch = min(budget.batch, windows.shape[1])
     return trained(model, terms, windows, seeds=seeds, plan=plan(budget.epochs, batch, budget.lr))
 
@@ -97,7 +98,7 @@ def network(asked: Network, x: Tensor, seeds: list[int], shape: tuple[int, int, 
 @torch.no_grad()
 def portraits(found: Trained, train: Tensor) -> list[dict]:
     """Return each member's effective dimension and the angle of its leading oscillation, over its training codes."""
-    codes = found.settled.model.codes(train.float()).double().flatten(1, 2)
+    codes = found.settled.model.codes(usual(train)).double().flatten(1, 2)
     turns = [rhythm(k.double(), z) for k, z in zip(found.settled.operator, codes, strict=True)]
     sizes = portrait(codes)["effective_dimension"].tolist()
     return [{"effective_dimension": size, "angle": turn} for size, turn in zip(sizes, turns, strict=True)]

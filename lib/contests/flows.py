@@ -12,6 +12,7 @@ from torch import Tensor
 from lib.contests.side_by_side import HORIZONS, errors, outcome
 from lib.koopman import metrics
 from lib.koopman.linear import Rollout
+from lib.precision import usual
 from lib.types import Trajectories
 
 DELAYS = 5  # frames that delay-DMD sees; every forecast starts where it can
@@ -67,7 +68,7 @@ def ranges(train: Tensor, shape: tuple[int, int, int]) -> Tensor:
     """
     x = train.unflatten(3, shape)
     both = torch.stack([x.amin((1, 2, 4, 5)), x.amax((1, 2, 4, 5))], 1)
-    return both[..., None].expand(-1, -1, -1, shape[1] * shape[2]).flatten(2).float()
+    return usual(both[..., None].expand(-1, -1, -1, shape[1] * shape[2]).flatten(2))
 
 
 def judged(made: Rollout, truth: Tensor, shape: tuple[int, int, int]) -> dict:

@@ -13,6 +13,7 @@ from lib.data.dynamics.linear import slow_manifold
 from lib.data.dynamics.pendulum import GRAVITY, pendulum
 from lib.koopman.learner import fit
 from lib.koopman.lusch import Balance, LuschNet, lusch_terms
+from lib.precision import usual
 from lib.types import Rows
 
 STEPS, DT, HIGHEST = 50, 0.02, 3.0  # frames after the first, their distance, the largest amplitude
@@ -75,8 +76,8 @@ def calmed(model: LuschNet) -> LuschNet:
 def unit(seeds: list[int], budget: Budget, name: str) -> Tables:
     """Train and judge every seed on one system."""
     shape, balance, published = SYSTEMS[name]
-    x = torch.stack([orbits(name, s, budget.trajectories) for s in seeds]).float()
-    valid = torch.stack([orbits(name, s + HELD_OUT, budget.trajectories) for s in seeds]).float()
+    x = usual(torch.stack([orbits(name, s, budget.trajectories) for s in seeds]))
+    valid = usual(torch.stack([orbits(name, s + HELD_OUT, budget.trajectories) for s in seeds]))
     model, terms = calmed(LuschNet(seeds, 2, shape)), partial(lusch_terms, balance=balance)
     ended = plan(budget.epochs, budget.batch, budget.lr, records=1)
     rows = fit(model, terms, Rows(x, x[:, :, 1:, :0]), seeds=seeds, plan=ended)

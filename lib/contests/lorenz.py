@@ -34,6 +34,7 @@ from lib.koopman.autoencoder import PAPER, PUBLIC_CODE, Autoencoder, Recipe, inf
 from lib.koopman.consistency import ConsistentAutoencoder, consistent_terms
 from lib.koopman.linear import MODES, LinearKoopman, Rollout, rollout
 from lib.koopman.regression import annulus
+from lib.precision import usual
 from lib.types import Trajectories
 
 SHAPE = {"hidden": [64, 64], "code": 16, "decoder": [64, 64], "activation": "tanh"}
@@ -122,7 +123,7 @@ def network(name: str, x: Tensor, seeds: list[int], budget: Budget) -> Trained:
         operator, form, recipes = NETWORKS[name]
         model = Autoencoder([s for s in seeds for _ in recipes], 3, SHAPE | {"operator": operator})
         terms = partial(form, recipe=merged(list(recipes.values()), len(seeds)))
-    windows = cut(x, AHEAD if name == CONSISTENT else LENGTH).float()
+    windows = usual(cut(x, AHEAD if name == CONSISTENT else LENGTH))
     return trained(model, terms, windows, seeds=seeds, plan=plan(budget.epochs, budget.batch, budget.lr))
 
 

@@ -16,6 +16,7 @@ from lib.contests.side_by_side import Tables, Trained, blank, cut, plan, togethe
 from lib.contests.signs import ABLATION, Variant, principal, seen
 from lib.koopman.autoencoder import Autoencoder, Recipe, information_ae_terms
 from lib.koopman.entropy import portrait
+from lib.precision import usual
 from lib.types import Trajectories
 
 LENGTH = 8  # frames of a training window
@@ -36,8 +37,8 @@ class Budget(NamedTuple):
 class Sets(NamedTuple):
     """Standardised flat pictures of every seed and the states that they show."""
 
-    train: Tensor  # (S, B, T, n) float32
-    test: Tensor  # (S, b, T, n) float32
+    train: Tensor  # (S, B, T, n)
+    test: Tensor  # (S, b, T, n)
     train_states: Tensor  # (S, B, T, 2) angle and angular velocity
     test_states: Tensor  # (S, b, T, 2)
 
@@ -65,7 +66,7 @@ def sets(data: Trajectories, seeds: list[int], *, held: float, shrink: int) -> S
         kept = [i for i in range(count) if i not in out]
         mean = x[kept].mean((0, 1))
         spread = (x[kept] - mean).square().mean().sqrt()
-        train, test = (((x[rows] - mean) / spread).float() for rows in (kept, out))
+        train, test = (usual((x[rows] - mean) / spread) for rows in (kept, out))
         parts.append(Sets(train, test, data.truth["states"][kept], data.truth["states"][out]))
     return Sets(*(torch.stack(part) for part in zip(*parts, strict=True)))
 

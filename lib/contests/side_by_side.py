@@ -14,6 +14,7 @@ from lib.koopman.learner import Objective, fit
 from lib.koopman.linear import MODES, Rollout
 from lib.nets import Bottleneck
 from lib.plan import Plan
+from lib.precision import usual
 from lib.processes import each
 from lib.progress import bar
 from lib.types import Rows
@@ -62,7 +63,7 @@ def weights(values: list[float], seeds: int) -> float | Tensor:
 
 def rollouts(found: Trained, x0: Tensor, steps: int) -> dict[str, Rollout]:
     """Return both rollouts from x0 (R, B, n), in double."""
-    both = {mode: rollout(found.settled, x0.float(), steps, mode=mode) for mode in MODES}
+    both = {mode: rollout(found.settled, usual(x0), steps, mode=mode) for mode in MODES}
     return {mode: made._replace(x=made.x.double()) for mode, made in both.items()}
 
 

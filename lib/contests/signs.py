@@ -29,6 +29,7 @@ from lib.contests.side_by_side import (
 from lib.data.dynamics.pendulum import pendulum
 from lib.koopman.autoencoder import Autoencoder, Recipe, information_ae_terms
 from lib.koopman.entropy import portrait
+from lib.precision import usual
 
 COLUMNS, DT, AMPLITUDES = 64, 0.1, (0.3, 2.8)
 SHAPE = {"hidden": [64, 64], "code": 16, "decoder": [64, 64], "activation": "tanh"}
@@ -79,7 +80,7 @@ def measure(seeds: list[int], budget: Budget, *, workers: int | None = None) -> 
 
 
 def swings(seeds: list[int], trajectories: int, frames: int) -> tuple[Tensor, Tensor]:
-    """Return pendulums as wide rows (S, B, T, 64) float32 and their states (S, B, T, 2).
+    """Return pendulums as wide rows (S, B, T, 64) and their states (S, B, T, 2).
 
     A row is a linear image of cos q, sin q and q' / 4, the same for all seeds, and of mean square near 1.
     """
@@ -88,7 +89,7 @@ def swings(seeds: list[int], trajectories: int, frames: int) -> tuple[Tensor, Te
     )
     draws = torch.randn(COLUMNS, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     frame = torch.linalg.qr(draws).Q.T * math.sqrt(COLUMNS / 3)
-    return (seen(states) @ frame).float(), states
+    return usual(seen(states) @ frame), states
 
 
 def seen(states: Tensor) -> Tensor:

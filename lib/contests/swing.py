@@ -11,6 +11,7 @@ from lib.contests.side_by_side import Tables, Trained, blank, plan, rollouts, sp
 from lib.data.dynamics.pendulum import pendulum_embedded
 from lib.koopman.consistency import Balance, ConsistentAutoencoder, consistent_terms
 from lib.koopman.metrics import rrmse
+from lib.precision import usual
 
 DT, AMPLITUDE, AHEAD, STARTS = 0.1, 2.4, 9, 30
 SHAPE = {"hidden": [16, 16], "code": 6, "decoder": [16, 16], "activation": "tanh"}
@@ -33,7 +34,7 @@ def measure(seeds: list[int], budget: Budget, *, workers: int | None = None) -> 
 
 
 def orbit(seed: int, budget: Budget) -> tuple[Tensor, Tensor, float]:
-    """Return windows of training (N, 9, 64) float32, later starts with what follows (30, ahead + 1, 64), and the true angle.
+    """Return windows of training (N, 9, 64), later starts with what follows (30, ahead + 1, 64), and the true angle.
 
     Values lie in [-1, 1]. Windows overlap, as published.
     """
@@ -41,7 +42,7 @@ def orbit(seed: int, budget: Budget) -> tuple[Tensor, Tensor, float]:
     data = pendulum_embedded(trajectories=1, steps=last, dt=DT, seed=seed, amplitudes=(AMPLITUDE, AMPLITUDE))
     x = data.x[0] / data.x.abs().max()
     test = x[budget.frames :].unfold(0, budget.ahead + 1, 1).mT[:STARTS]
-    return x[: budget.frames].unfold(0, AHEAD, 1).mT.float(), test, data.truth["angle"].item()
+    return usual(x[: budget.frames].unfold(0, AHEAD, 1).mT), test, data.truth["angle"].item()
 
 
 def unit(budget: Budget, seeds: list[int]) -> Tables:

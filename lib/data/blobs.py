@@ -6,6 +6,7 @@ import torch
 from sklearn.datasets import make_blobs
 
 from lib import checks
+from lib.precision import usual
 from lib.types import Rows
 
 CLASSES = 5
@@ -22,7 +23,7 @@ class Blobs(NamedTuple):
 def blobs(instance: int, *, train: int = 50, test: int = 250, probe: int = 500) -> Blobs:
     """Return five normal clouds of deviation 0.7, centres uniform in [-10, 10]^2 and fixed by the instance.
 
-    x: (n, 2) float32, not standardised; y: (n,) int64. The probe starts from the same generator state, as published, so it
+    x: (n, 2), not standardised; y: (n,) int64. The probe starts from the same generator state, as published, so it
     shares the centres of the other parts, and 80 of its 500 points. Source: [kawaguchi2023how], toy experiment.
     """
     for count, name in ((train, "train"), (test, "test"), (probe, "probe")):
@@ -34,4 +35,4 @@ def blobs(instance: int, *, train: int = 50, test: int = 250, probe: int = 500) 
 def drawn(n: int, instance: int) -> Rows:
     """Return n points of one instance."""
     x, y = make_blobs(n, centers=CLASSES, cluster_std=0.7, random_state=instance)
-    return Rows(torch.from_numpy(x).float(), torch.from_numpy(y).long())
+    return Rows(usual(torch.from_numpy(x)), torch.from_numpy(y).long())

@@ -1,7 +1,7 @@
 r"""Images whose mutual information is known: a few numbers with known information, each set drawn as a picture.
 
 Drawing is one-to-one and piecewise smooth, so a pair of images shares exactly what its parameters share. Pixels are numbers in
-[0, 1], row by row: x, y (n, size * size) float32. truth: "mi" in nats, "x_parameters", "y_parameters" (n, d) float64 in [0, 1].
+[0, 1], row by row: x, y (n, size * size). truth: "mi" in nats, "x_parameters", "y_parameters" (n, d) float64 in [0, 1].
 Source: [butakov2024information].
 """
 
@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from lib import checks
+from lib.precision import usual
 from lib.types import Paired
 
 SHARPNESS = 10.0  # of a bump, in units of the image's side
@@ -92,7 +93,7 @@ def covered(low: Tensor, high: Tensor, size: int) -> Tensor:
 def drawn(draw: Callable[..., Tensor], d: int, n: int, *, mi: float, size: int, seed: int) -> Paired:
     """Return a pair of d numbers a side, drawn."""
     u, v, truth = uniform_pair(n, mi=mi, d=d, seed=seed)
-    x, y = (draw(z, size=size).flatten(1).float() for z in (u, v))
+    x, y = (usual(draw(z, size=size).flatten(1)) for z in (u, v))
     return Paired(x, y, truth | {"x_parameters": u, "y_parameters": v})
 
 

@@ -9,6 +9,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from lib import checks
+from lib.precision import usual
 from lib.types import Rows, Split, Table
 
 PARTS = ("train", "valid", "test")
@@ -109,4 +110,4 @@ def standardised(x: Tensor, rows: Tensor) -> Tensor:
     """Return x with mean 0 and spread 1 of the chosen rows; a column that is constant there becomes 0."""
     chosen = x[rows].double()
     mean, spread = chosen.mean(0), chosen.std(0, correction=0)
-    return torch.where(spread > 0, (x.double() - mean) / torch.where(spread > 0, spread, 1.0), 0.0).to(x.dtype)
+    return usual(torch.where(spread > 0, (x.double() - mean) / torch.where(spread > 0, spread, 1.0), 0.0))

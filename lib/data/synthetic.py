@@ -11,6 +11,7 @@ from scipy.special import digamma
 from torch import Tensor
 
 from lib import checks
+from lib.precision import usual
 from lib.types import Paired
 
 # The 12 inputs sit on the vertices of an icosahedron: which vertices each one touches, and which one lies opposite.
@@ -25,7 +26,7 @@ def twelve_bit() -> Paired:
     r"""Return all 4096 words of 12 bits, and y = 1 where 7e - 4a + 31w - 3w^2 >= 119: the task of the information-plane papers.
 
     w counts ones, e adjacent pairs of ones, a antipodal pairs of ones on the icosahedron; the rule gives every published label.
-    x: (4096, 12) float32 of 0 and 1 in counting order, first column most significant; y: (4096,) int64.
+    x: (4096, 12) of 0 and 1 in counting order, first column most significant; y: (4096,) int64.
     truth: "mi" = H(Y) in nats, as the label is a function of the input; "ones" = 2118. Source: [shwartz2017opening].
     """
     words = torch.arange(4096)
@@ -35,7 +36,7 @@ def twelve_bit() -> Paired:
     e, a = (sum(x[:, i] * x[:, j] for i, j in pairs) for pairs in (edges, ANTIPODES))
     y = (7 * e - 4 * a + 31 * w - 3 * w * w >= 119).long()
     p = y.double().mean().item()
-    return Paired(x.float(), y, {"mi": -p * math.log(p) - (1 - p) * math.log(1 - p), "ones": int(y.sum())})
+    return Paired(usual(x), y, {"mi": -p * math.log(p) - (1 - p) * math.log(1 - p), "ones": int(y.sum())})
 
 
 def gaussian_pair(n: int, rho: float, *, d: int = 1, seed: int) -> Paired:
@@ -55,14 +56,14 @@ def gaussian_pair(n: int, rho: float, *, d: int = 1, seed: int) -> Paired:
 def linear_gaussian(n: int, weights: Tensor, *, noise: float, seed: int) -> Paired:
     r"""Return y = x w + noise, x standard normal; truth "mi" = log(1 + |w|^2 / noise^2) / 2 nats, "mse" = noise^2, "weights".
 
-    x: (n, d), y: (n, 1) float32.
+    x: (n, d), y: (n, 1).
     """
     checks.counted(n, "n"), checks.positive(noise, "noise")
     generator = torch.Generator().manual_seed(seed)
     x = torch.randn(n, len(weights), generator=generator, dtype=torch.float64)
     y = x @ weights.double()[:, None] + noise * torch.randn(n, 1, generator=generator, dtype=torch.float64)
     signal = weights.double().square().sum().item()
-    return Paired(x.float(), y.float(), {"mi": 0.5 * math.log1p(signal / noise**2), "mse": noise**2, "weights": weights})
+    return Paired(usual(x), usual(y), {"mi": 0.5 * math.log1p(signal / noise**2), "mse": noise**2, "weights": weights})
 
 
 def normal_pair(n: int, covariance: Tensor, dx: int, *, seed: int) -> Paired:
@@ -141,7 +142,7 @@ def discrete_mixture(n: int, m: int, *, seed: int) -> Paired:
 def noisy_channel(n: int, classes: int, error: float, *, seed: int) -> Paired:
     r"""Return labels and their copies, of which a share `error` is replaced by one of the other classes.
 
-    truth "mi" = log c + (1 - e) log(1 - e) + e log(e / (c - 1)) nats. x: (n, 1) float32 copies, y: (n,) int64 labels.
+    truth "mi" = log c + (1 - e) log(1 - e) + e log(e / (c - 1)) nats. x: (n, 1) copies, y: (n,) int64 labels.
     """
     checks.counted(n, "n"), checks.counted(classes, "classes", least=2)
     if not 0 < error < 1:
@@ -151,7 +152,7 @@ def noisy_channel(n: int, classes: int, error: float, *, seed: int) -> Paired:
     moved = (y + torch.randint(1, classes, (n,), generator=generator)) % classes
     x = torch.where(torch.rand(n, generator=generator) < error, moved, y)
     mi = math.log(classes) + (1 - error) * math.log(1 - error) + error * math.log(error / (classes - 1))
-    return Paired(x.float()[:, None], y, {"mi": mi})
+    return Paired(usual(x)[:, None], y, {"mi": mi})
 
 
 def split(z: Tensor, dx: int, truth: dict) -> Paired:

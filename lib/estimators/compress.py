@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn.utils import skip_init
 
 from lib import checks
+from lib.precision import usual
 
 Code = Callable[[Tensor], Tensor]  # (n, d) -> (n, dim)
 
@@ -67,7 +68,7 @@ class Autoencoder(nn.Module):
     @torch.no_grad()
     def forward(self, x: Tensor) -> Tensor:
         """Return the code, (n, d) -> (n, dim) float64."""
-        return self.encoder((checks.matrix(x, "x").float() - self.mean) / self.spread).double()
+        return self.encoder((checks.matrix(x, "x").to(self.mean) - self.mean) / self.spread).double()
 
 
 def perceptron(d: int, dim: int) -> tuple[nn.Module, nn.Module]:
@@ -115,7 +116,7 @@ def autoencoder(
     """
     n, d = checks.enough(checks.matrix(x, "x"), "x", 2).shape
     checks.counted(dim, "dim"), checks.counted(steps, "steps"), checks.positive(noise, "noise")
-    x = x.detach().float()
+    x = usual(x.detach())
     # One spread for all columns, as pixels that hardly change must not count like those that do.
     mean = x.mean(0)
     spread = (x - mean).square().mean().sqrt().clamp_min(1e-12)

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from lib import checks
 from lib.nets import Linears
+from lib.precision import usual
 
 SHARES = (0.8, 0.1)  # of the rows: to learn from, to choose by; the rest is measured
 LOOKS = 20  # how often validation rows are looked at
@@ -120,7 +121,7 @@ def parts(x: Tensor, y: Tensor, generators: list[torch.Generator]) -> list[tuple
     order = torch.stack([torch.randperm(n, generator=g) for g in generators]).to(x.device)[..., None]
     ends = [round(n * SHARES[0]), round(n * (SHARES[0] + SHARES[1]))]
     both = []
-    for z in (x.detach().float(), y.detach().float()):
+    for z in (usual(x.detach()), usual(y.detach())):
         z = z.take_along_dim(order, 1)
         spread, mean = torch.std_mean(z[:, : ends[0]], 1, keepdim=True)
         both.append(((z - mean) / torch.where(spread > 0, spread, 1.0)).tensor_split(ends, 1))

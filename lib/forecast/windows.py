@@ -7,6 +7,7 @@ from torch import Tensor
 
 from lib import checks
 from lib.forecast.impute import imputed
+from lib.precision import usual
 
 SCALINGS = {"scalar": "one mean and spread for all", "variate": "a mean and spread for each variate"}
 
@@ -88,6 +89,6 @@ def problem(values: Tensor, masks: Tensor, frame: Frame, *, scaling: str = "scal
         seen = mask & known
         mean, spread = scales(values[:rows], seen[:rows], scaling)
         standard = (values - mean) / spread
-        inputs.append(imputed(torch.where(seen, standard, torch.nan), rows, impute).float())
-        targets.append(torch.where(known, standard, 0.0).float())
+        inputs.append(usual(imputed(torch.where(seen, standard, torch.nan), rows, impute)))
+        targets.append(usual(torch.where(known, standard, 0.0)))
     return Problem(torch.stack(inputs), torch.stack(targets), known, split, frame)

@@ -42,6 +42,7 @@ def test_what_is_the_same_is_said_to_be(now):
         ({"rule": "gap > 1"}, False, "claim gap: its rule was 'gap > 0', now 'gap > 1'"),
         ({"measured": 0.55}, True, "same verdict, within the spread: was 0.5, now 0.55"),
         ({"measured": 0.7}, True, "same verdict, OUTSIDE the spread: was 0.5, now 0.7"),
+        ({"measured": 0.5001}, True, "same verdict, the same as printed: was 0.5, now 0.5001; recorded spread 0.1"),
         ({"measured": None}, True, "same verdict, OUTSIDE the spread"),
     ],
 )
@@ -49,6 +50,26 @@ def test_a_claim_that_moved_is_named(now, change, good, said):
     now["claims"]["gap"] |= change
     lines, fine = replay.told(STATE, now)
     assert fine == good and any(said in line for line in lines) and "claims: 0 of 1 the same to the last digit" in lines
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "spread", "said"),
+    [
+        (0.168434, 0.168439, None, "the same as printed"),
+        (0.168434, 0.168434 + 1e-4, None, "the same as printed"),
+        (0.168434, 0.168434 + 2e-4, None, "ANOTHER value, of which no spread is recorded"),
+        (0.168434, 0.168439, 1e-6, "the same as printed"),
+        (9.9996, 10.0004, None, "the same as printed"),
+        (-0.3, 0.3, None, "ANOTHER value, of which no spread is recorded"),
+        (0.0, 1e-6, None, "the same as printed"),
+        (0.0, 3e-6, None, "ANOTHER value, of which no spread is recorded"),
+        (12.0, 13.0, 2.0, "within the spread"),
+        (12.0, 15.0, 2.0, "OUTSIDE the spread"),
+        (1.2e-5, 1.2e-4, 1e-6, "OUTSIDE the spread"),
+    ],
+)
+def test_values_are_compared_by_the_digits_that_are_printed(old, new, spread, said):
+    assert replay.nearness(old, new, spread) == replay.nearness(new, old, spread) == said
 
 
 def test_the_first_stage_that_differs_is_named_and_none_that_follows(now):

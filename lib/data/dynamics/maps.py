@@ -14,19 +14,32 @@ from lib.types import Trajectories
 def noisy_logistic(*, trajectories: int, steps: int, seed: int, power: int = 10) -> Trajectories:
     r"""Return x' = 4 x (1 - x) + e mod 1, e of density ~ cos^(2 power)(pi e) on [-1/2, 1/2]; starts after 100 steps.
 
-    tan(pi e) is a Student variable of 2 power + 1 degrees of freedom over the root of these, so draws are exact. The sum is
-    wrapped; clipped to [0, 1], as is also seen, it would have another spectrum than the one stated.
+    The sum is wrapped; clipped to [0, 1], as is also seen, it would have another spectrum than the one stated. The map is
+    chaotic, so that a last bit decides after fifty steps: what is done to x is + - * and remainder, which every processor
+    rounds alike.
     x: (B, steps + 1, 1), dt = 1. truth: "spectrum" (2 power + 1,) complex by falling modulus. Source: [ostruszka2000dynamical].
     """
     asked(trajectories, steps, 1.0), checks.counted(power, "power")
-    rng, freedom, out = np.random.default_rng(seed), 2 * power + 1, []
-    x = rng.random(trajectories)
-    for step in range(101 + steps):
-        if step >= 100:
-            out.append(x)
-        noise = np.arctan(rng.standard_t(freedom, trajectories) / np.sqrt(freedom)) / np.pi
-        x = (4 * x * (1 - x) + noise) % 1.0
-    return Trajectories(torch.from_numpy(np.stack(out, 1)[..., None]), 1.0, {"spectrum": logistic_spectrum(power)})
+    rng, out = np.random.default_rng(seed), []
+    x, noise = rng.random(trajectories), bells((101 + steps) * trajectories, rng, power).reshape(-1, trajectories)
+    for e in noise:
+        out.append(x)
+        x = (4 * x * (1 - x) + e) % 1.0
+    return Trajectories(torch.from_numpy(np.stack(out[100:], 1)[..., None]), 1.0, {"spectrum": logistic_spectrum(power)})
+
+
+def bells(count: int, rng: np.random.Generator, power: int) -> np.ndarray:
+    r"""Return draws (count,) of density ~ cos^(2 power)(pi e) on [-1/2, 1/2], by rejection.
+
+    The bits of a draw are the generator's. Cosines may differ in their last bit from one processor to another, and a draw
+    is accepted on one and not on the other if a uniform number falls into that gap: once in 10^16.
+    """
+    found, lacking = [], count
+    while lacking > 0:
+        e = rng.random(4 * lacking + 100) - 0.5
+        found.append(e[rng.random(len(e)) < np.cos(np.pi * e) ** (2 * power)])
+        lacking -= len(found[-1])
+    return np.concatenate(found)[:count]
 
 
 def logistic_spectrum(power: int) -> Tensor:

@@ -1,0 +1,121 @@
+"""Weights that ship are those that their settings train, and nothing else is taken for them."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from lib import runs
+from lib.concepts import clip, shipped, small
+from lib.data.captions.scenes import scenes
+from lib.data.captions.sentences import captions
+
+SEEN = scenes(128, seed=5)
+SAID = captions(SEEN.truth, each=2, seed=5)
+GIVEN = shipped.settings({"n": 128, "captions": 2, "rho": 0.0}, {"steps": 2, "batch": 32}, 5)
+
+
+@pytest.fixture(scope="module")
+def made():
+    return shipped.train(SEEN, SAID, GIVEN)
+
+
+@pytest.fixture
+def folder(made, tmp_path):
+    shipped.store(tmp_path / "small.safetensors", made, GIVEN)
+    return tmp_path
+
+
+def test_what_was_trained_is_found_by_its_settings_to_the_bit(made, folder):
+    found = shipped.find(folder, SAID, json.loads(json.dumps(GIVEN)))
+    assert found.history == made.history and found.words.kept == made.words.kept and not found.model.training
+    assert found.source.startswith("small.safetensors of this repository, sha256 ")
+    first, back = (clip.Backbone(one.model, one.words) for one in (made, found))
+    assert back.fingerprint == first.fingerprint and torch.equal(
+        back.embed_images(SEEN.images), first.embed_images(SEEN.images)
+    )
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        shipped.settings({"n": 128, "captions": 2, "rho": 0.5}, {"steps": 2, "batch": 32}, 5),
+        shipped.settings({"n": 128, "captions": 2, "rho": 0.0}, {"steps": 3, "batch": 32}, 5),
+        shipped.settings({"n": 128, "captions": 2, "rho": 0.0}, {"steps": 2, "batch": 32, "lr": 0.1}, 5),
+        shipped.settings({"n": 128, "captions": 2, "rho": 0.0}, {"steps": 2, "batch": 32}, 6),
+    ],
+)
+def test_other_settings_have_no_weights(folder, other):
+    assert shipped.find(folder, SAID, other) is None
+
+
+def test_words_of_other_captions_are_refused(folder):
+    other = captions(scenes(3, seed=9).truth, each=1, seed=9)
+    with pytest.raises(ValueError, match=r"small\.safetensors was trained on other words than those of the captions drawn now"):
+        shipped.find(folder, other, GIVEN)
+
+
+def test_missing_weights_are_told_of(folder, tmp_path):
+    (folder / "small.safetensors").unlink()
+    with pytest.raises(FileNotFoundError, match=r"small\.safetensors does not exist; `dvc pull data\.dvc` brings"):
+        shipped.find(folder, SAID, GIVEN)
+    with pytest.raises(FileNotFoundError, match=r"none does not exist; `dvc pull data\.dvc` brings"):
+        shipped.find(tmp_path / "none", SAID, GIVEN)
+
+
+def test_tampered_weights_are_refused(folder):
+    path = folder / "small.safetensors"
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"has the sha256 [0-9a-f]{64}, and not [0-9a-f]{64} as it was trained; `dvc pull"):
+        shipped.find(folder, SAID, GIVEN)
+
+
+def test_weights_of_another_shape_are_refused(made, folder):
+    wide = made._replace(model=small.untrained(made.words.size + 1, seed=0))
+    shipped.store(folder / "small.safetensors", wide, GIVEN)
+    with pytest.raises(ValueError, match=r"are not those of this network: .*size mismatch"):
+        shipped.find(folder, SAID, GIVEN)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"), [("{", "is not valid JSON"), ('{"settings": {}}', "must tell settings, vocabulary, sha256, history, it")]
+)
+def test_a_file_that_does_not_tell_of_weights_is_refused(folder, text, said):
+    (folder / "small.json").write_text(text)
+    with pytest.raises(ValueError, match=said):
+        shipped.find(folder, SAID, GIVEN)
+
+
+@pytest.fixture(scope="module")
+def raw():
+    """The weights that ship, as `make repro` pulls them."""
+    if not (place := runs.at("data/raw/clip")).exists():
+        subprocess.run([sys.executable, "-m", "dvc", "pull", "--quiet", "data.dvc"], cwd=runs.ROOT, check=True)
+    return place
+
+
+@pytest.mark.parametrize("scale", ["smoke", "embedded"])
+def test_the_settings_of_both_scales_have_weights(raw, scale):
+    given = runs.parameters(scale=scale)["clip"]
+    wanted = shipped.settings(given["scenes_drawn"], given["budget"], given["seed"])
+    facts = shipped.told(raw / f"{scale}.json")
+    assert facts["settings"] == wanted and facts["history"][-1]["step"] == given["budget"]["steps"]
+    assert facts["sha256"] in (raw / "card.md").read_text()
+
+
+def test_the_shipped_weights_are_what_the_code_trains(raw):
+    """Training rounds otherwise on another processor: weights that were drawn with deviation 0.02 and more agree to 0.001."""
+    given = runs.parameters(scale="smoke")["clip"]
+    drawn, seed = given["scenes_drawn"], given["seed"]
+    seen = scenes(drawn["n"], rho=drawn["rho"], seed=seed)
+    said = captions(seen.truth, each=drawn["captions"], seed=seed)
+    wanted = shipped.settings(drawn, given["budget"], seed)
+    made, found = shipped.train(seen, said, wanted), shipped.find(raw, said, wanted)
+    theirs = found.model.state_dict()
+    apart = max((value - theirs[name]).abs().double().median().item() for name, value in made.model.state_dict().items())
+    assert apart < 1e-3, apart
+    assert [row["whole"] for row in found.history] == pytest.approx([row["whole"] for row in made.history], rel=0.01)
