@@ -7,10 +7,12 @@ export HOURGLASS_ENV := $(or $(value ENV),$(value HOURGLASS_ENV))
 export HOURGLASS_ENV_FROM := $(origin ENV)
 export HOURGLASS_TORCH := $(value TORCH)
 export HOURGLASS_ARGS := $(value ARGS)
-unexport ENV TORCH ARGS SCALE NAME STUDY CLUSTER POINT PYTHONPATH PYTHONHOME PYTHONDONTWRITEBYTECODE
+# Tests run as on this processor, or with OTHER_CPU=1 as on an older one (pipelines/other_cpu.py).
+PYTEST = python $(if $(value OTHER_CPU),-m pipelines.other_cpu python) -m pytest
+unexport ENV TORCH ARGS OTHER_CPU SCALE NAME STUDY CLUSTER POINT PYTHONPATH PYTHONHOME PYTHONDONTWRITEBYTECODE
 unexport GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE
 
-.PHONY: help git commit ready setup shell repro test lint unit pipeline whole toys nbval lab notebooks claims report record sweep replay crate bench lock doctor clean data
+.PHONY: help git commit ready setup shell repro test lint unit pipeline whole toys nbval other_cpu lab notebooks claims report record clip sweep replay crate bench lock doctor clean data
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z]+):[^#]*## */  make \1\t/' | expand -t 20
 
@@ -33,7 +35,7 @@ shell: ready  ## open a shell in the environment, for dvc, papermill, torchrun
 repro: git ready  ## data -> training -> information plane -> studies -> report (SCALE=smoke|embedded|paper)
 	@$(IN) python -m pipelines.repro --scale $(call given,SCALE)
 
-test: git lint unit pipeline nbval  ## everything that CI checks
+test: git lint unit pipeline nbval other_cpu  ## everything that CI checks (OTHER_CPU=1: with the instruction sets of another processor)
 
 lint: ready
 	@$(IN) python -m ruff check .
@@ -45,20 +47,24 @@ data: git ready
 
 # Two workers fill two cores; more threads than cores make small networks many times slower.
 unit: git data
-	OMP_NUM_THREADS=1 $(IN) python -m pytest tests -n 2 --dist loadfile --ignore tests/pipeline
+	OMP_NUM_THREADS=1 $(IN) $(PYTEST) tests -n 2 --dist loadfile --ignore tests/pipeline
 
 # Side by side, as either waits much: what needs the whole workbook, and what does with a toy.
 pipeline: git ready
 	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target whole toys
 
 whole: git ready
-	$(IN) python -m pytest tests/pipeline -m workbook --durations 12
+	$(IN) $(PYTEST) tests/pipeline -m workbook --durations 12
 
 toys: git ready
-	$(IN) python -m pytest tests/pipeline -m "not workbook" --durations 12
+	$(IN) $(PYTEST) tests/pipeline -m "not workbook" --durations 12
 
 nbval: git ready
-	$(IN) python -m pytest --nbval --nbval-current-env -p tests.nbval_scratch -n 2 --dist loadfile notebooks
+	$(IN) $(PYTEST) --nbval --nbval-current-env -p tests.nbval_scratch -n 2 --dist loadfile notebooks
+
+# The part of `make test OTHER_CPU=1` that takes two minutes: what notebooks print is the same there.
+other_cpu: git ready
+	@[ -n "$(value OTHER_CPU)" ] || $(MAKE) --no-print-directory nbval OTHER_CPU=1
 
 lab: ready  ## open JupyterLab on start_here, with its token (ARGS="--ip 0.0.0.0 --port 9000")
 	@$(IN) python -m pipelines.lab
@@ -74,6 +80,9 @@ report: git ready  ## build the report again from finished studies
 
 record: commit ready  ## run one study on its public data set and keep the evidence (STUDY=...)
 	@$(IN) python -m pipelines.record $(call given,STUDY)
+
+clip: git ready  ## train the small CLIPs anew, whose weights ship with the repository, and pin them
+	@$(IN) python -m pipelines.pretrain_clip
 
 sweep: git ready  ## run a notebook at many points (NAME=..., CLUSTER=local|ADDRESS|FILE.yaml, POINT=N for one again)
 	@$(IN) python -m pipelines.sweep pipelines/sweeps/$(call given,NAME).yaml $(if $(value CLUSTER),--cluster $(call given,CLUSTER)) $(if $(value POINT),--point $(call given,POINT))
