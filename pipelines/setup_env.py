@@ -12,7 +12,6 @@ import importlib.util
 import os
 import re
 import shutil
-import ssl
 import subprocess
 import sys
 import venv
@@ -183,9 +182,6 @@ def install(env: Environment, torch: str, *, moved: bool) -> None:
     has_uv = env.run("-c", f"from importlib.metadata import version; assert version('uv') == {UV!r}", stderr=subprocess.DEVNULL)
     if not has_uv and not env.run("-m", "pip", "install", "--quiet", "--disable-pip-version-check", f"uv=={UV}"):
         raise SetupError(f"uv {UV} could not be installed into {env.place}; the cause stands above")
-    known = ssl.get_default_verify_paths()
-    if known.cafile or known.capath:
-        os.environ.setdefault("UV_SYSTEM_CERTS", "1")  # as pip does; left alone, uv knows no authority of a company
     lock = Path("requirements.lock").read_text()
     if torch == "cpu":
         install_for_cpus(env, lock)
