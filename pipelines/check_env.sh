@@ -32,6 +32,7 @@ find_python() {
 }
 
 active=${VIRTUAL_ENV:-${CONDA_PREFIX-}}
+[ "${CONDA_DEFAULT_ENV-}" != base ] || active=${VIRTUAL_ENV-}  # base is what conda itself lives in
 case $MAKELEVEL/$active in
 1/ | "1/$env") say "$env" ;;
 1/*) say "$env (the active $active is left alone; ENV=$active would use it)" ;;

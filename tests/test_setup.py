@@ -70,6 +70,8 @@ def test_an_active_environment_is_named_and_left_alone(copy, variables):
     done = copy.make("claims", **variables)
     assert told(done)["prefix"] == str(copy.root / ".venv")
     assert done.stderr == (f"environment: {copy.root}/.venv (the active {active} is left alone; ENV={active} would use it)\n")
+    base = {"CONDA_PREFIX": "/conda", "CONDA_DEFAULT_ENV": "base"}
+    assert copy.make("claims", **base).stderr == f"environment: {copy.root}/.venv\n"
     assert copy.make("claims", VIRTUAL_ENV=str(copy.root / ".venv")).stderr == f"environment: {copy.root}/.venv\n"
 
 
