@@ -31,8 +31,8 @@ find_python() {
     [ -n "$found" ]
 }
 
-[ -w . ] || { say "make writes results to $here, which cannot be written to; clone it elsewhere: git clone '$here' hourglass"; exit 1; }
 active=${VIRTUAL_ENV:-${CONDA_PREFIX-}}
+[ "${CONDA_DEFAULT_ENV-}" != base ] || active=${VIRTUAL_ENV-}  # base is what conda itself lives in
 case $MAKELEVEL/$active in
 1/ | "1/$env") say "$env" ;;
 1/*) say "$env (the active $active is left alone; ENV=$active would use it)" ;;

@@ -12,7 +12,6 @@ import importlib.util
 import os
 import re
 import shutil
-import ssl
 import subprocess
 import sys
 import venv
@@ -26,20 +25,10 @@ FOR_GPUS = r"triton|nvidia-[\w-]+|cuda-[\w-]+"  # what PyTorch's builds for CPUs
 BEGUN = Path("build/environment_begun")  # lies here while .venv is being made, which then holds nothing of anybody's
 OWN = ("requirements.lock", "lib/working_copy.py")
 LOADED = (
-    *(
-        "numpy",
-        "torch",
-        "pandas",
-        "scipy.stats",
-        "scipy.signal",
-        "sklearn.datasets",
-        "numba",
-        "torchvision",
-        "matplotlib.pyplot",
-    ),
-    *("seaborn", "lightning_fabric", "ipykernel.kernelapp", "ipykernel.debugger", "papermill", "dvc.repo", "dvc.cli.main"),
-    *("distributed", "jupyterlab.labapp", "pytest"),
+    "numpy torch pandas scipy.stats scipy.signal sklearn.datasets numba torchvision matplotlib.pyplot seaborn lightning_fabric "
+    "ipykernel.kernelapp ipykernel.debugger papermill dvc.repo dvc.cli.main distributed jupyterlab.labapp pytest"
 )
+QUIET = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
 UTF8 = {"encoding": "utf-8", "errors": "surrogateescape"}  # a path may hold any bytes
 
 
@@ -180,27 +169,31 @@ def create(place: Path, **options: bool) -> None:
 
 def install(env: Environment, torch: str, *, moved: bool) -> None:
     """Install the packages of the lock, and what puts the working copy of a process first on its path."""
-    has_uv = env.run("-c", f"from importlib.metadata import version; assert version('uv') == {UV!r}", stderr=subprocess.DEVNULL)
-    if not has_uv and not env.run("-m", "pip", "install", "--quiet", "--disable-pip-version-check", f"uv=={UV}"):
-        raise SetupError(f"uv {UV} could not be installed into {env.place}; the cause stands above")
-    known = ssl.get_default_verify_paths()
-    if known.cafile or known.capath:
-        os.environ.setdefault("UV_SYSTEM_CERTS", "1")  # as pip does; left alone, uv knows no authority of a company
+    install_uv(env)
     lock = Path("requirements.lock").read_text()
     if torch == "cpu":
         install_for_cpus(env, lock)
     env.sign(torch, ready=False)
-    source = (
-        ["--no-deps", "--requirement", str(without_torch(lock))] if torch == "cpu" else ["--requirement", "requirements.lock"]
-    )
-    if not env.uv("install", "--require-hashes", *(["--reinstall"] if moved else []), *source):
+    options = ["--require-hashes"] + ["--no-deps"] * (torch == "cpu") + ["--reinstall"] * moved
+    source = without_torch(lock) if torch == "cpu" else "requirements.lock"
+    if not env.uv("install", *options, "--requirement", str(source)):
         raise SetupError("the packages of requirements.lock could not be installed; the cause stands above")
     surplus = ["hourglass"]  # once installed as a link to one working copy
     if torch == "cpu":
         surplus += re.findall(rf"^({FOR_GPUS})(?===)", lock, re.M)
-    env.uv("uninstall", "--quiet", *surplus, stderr=subprocess.DEVNULL)
+    env.uv("uninstall", *surplus, **QUIET)
     finish(env)
     env.sign(torch, ready=True)
+
+
+def install_uv(env: Environment) -> None:
+    """Install the installer, where the environment has not that version, by pip, which is put there too if it is missing."""
+    if env.run("-I", "-c", f"from importlib.metadata import version; assert version('uv') == {UV!r}", **QUIET):
+        return
+    if not env.run("-I", "-m", "pip", "--version", **QUIET):
+        env.run("-I", "-m", "ensurepip", **QUIET)
+    if not env.run("-I", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", f"uv=={UV}"):
+        raise SetupError(f"uv {UV} could not be installed into {env.place}; the cause stands above")
 
 
 def finish(env: Environment) -> None:
@@ -209,14 +202,18 @@ def finish(env: Environment) -> None:
     packages = Path(os.fsdecode(subprocess.run([env.python, "-I", "-c", ask], capture_output=True, check=True).stdout))
     shutil.copyfile("lib/working_copy.py", packages / "hourglass_working_copy.py")
     (packages / "hourglass.pth").write_text("import hourglass_working_copy; hourglass_working_copy.put_first()\n")
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    env.run("-I", "-c", "import sys, importlib\nfor name in sys.argv[1:]: importlib.import_module(name)", *LOADED, **quiet)
+    env.run(
+        "-I", "-c", "import sys, importlib\nfor name in sys.argv[1:]: importlib.import_module(name)", *LOADED.split(), **QUIET
+    )
 
 
 def install_for_cpus(env: Environment, lock: str) -> None:
     """Install PyTorch's builds for CPUs, of which the lock has no hashes; if they cannot be had nothing has changed."""
     pins = [f"{re.search(rf'^{name}==[^ ;]+', lock, re.M)[0]}+cpu" for name in ("torch", "torchvision")]
+    before = env.stamp.read_bytes() if env.stamp.exists() else b""
+    env.sign(env.said().get("torch", "default"), ready=False)
     if not env.uv("install", "--no-deps", "--default-index", INDEX, *pins):
+        env.stamp.write_bytes(before)
         raise SetupError(
             f"TORCH=cpu takes {' and '.join(pins)} from {INDEX}, which did not give them; plain `make setup` works without"
         )

@@ -3,8 +3,10 @@
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
+import nbformat
 import pytest
 
 from lib import runs
@@ -56,3 +58,29 @@ def test_pip_section_resolves_as_it_stands(tmp_path):
 )
 def test_named_packages_are_direct_dependencies(package):
     assert re.search(rf'^    "{package}[><=]', (ROOT / "pyproject.toml").read_text(), re.M)
+
+
+# What is asked for and no source of ours imports by name, and why.
+WITHOUT_IMPORT = {
+    "dask_jobqueue": "clusters name it (pipelines/cluster.py)",
+    "jupyterlab": "make lab",
+    "nbval": "make nbval",
+    "pyarrow": "pandas reads and writes parquet by it",
+    "ruff": "make lint",
+    "torchvision": "open_clip needs it, and it must be of the pair with torch that pipelines/environment.py names",
+    "xdist": "pytest -n",
+}
+IMPORTED_AS = {"open_clip_torch": "open_clip", "scikit-learn": "sklearn", "pytest-xdist": "xdist"}
+
+
+def test_every_package_that_is_asked_for_is_used():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = project["optional-dependencies"]
+    asked = [re.match(r"[\w.-]+", line)[0] for line in project["dependencies"] + extras["dev"] + extras["oracles"]]
+    sources = [path.read_text() for top in ("lib", "pipelines", "tests") for path in (ROOT / top).rglob("*.py")]
+    sources += [cell.source for path in (ROOT / "notebooks").rglob("*.ipynb") for cell in nbformat.read(path, 4).cells]
+    text = "\n".join(sources)
+    names = {IMPORTED_AS.get(name, name.replace("-", "_")) for name in asked} - {"hourglass"}
+    assert names >= WITHOUT_IMPORT.keys()
+    used = r"(^|\n|; )\s*(import|from) {name}\b|importorskip\(.{name}\b"
+    assert [name for name in sorted(names - WITHOUT_IMPORT.keys()) if not re.search(used.replace("{name}", name), text)] == []

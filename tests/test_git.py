@@ -10,7 +10,7 @@ import pytest
 from pipelines import doctor, replay, workspace
 
 ROOT = Path(__file__).parents[1]
-CHECK = ["sh", str(ROOT / "pipelines/check_git.sh"), "commit"]
+CHECK = ["sh", "pipelines/check_git.sh", "commit"]
 
 
 def git(*arguments: str, **options) -> subprocess.CompletedProcess:

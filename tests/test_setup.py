@@ -70,6 +70,8 @@ def test_an_active_environment_is_named_and_left_alone(copy, variables):
     done = copy.make("claims", **variables)
     assert told(done)["prefix"] == str(copy.root / ".venv")
     assert done.stderr == (f"environment: {copy.root}/.venv (the active {active} is left alone; ENV={active} would use it)\n")
+    base = {"CONDA_PREFIX": "/conda", "CONDA_DEFAULT_ENV": "base"}
+    assert copy.make("claims", **base).stderr == f"environment: {copy.root}/.venv\n"
     assert copy.make("claims", VIRTUAL_ENV=str(copy.root / ".venv")).stderr == f"environment: {copy.root}/.venv\n"
 
 
@@ -297,15 +299,19 @@ def test_no_ensurepip_is_said(copy, monkeypatch, capsys):
     )
 
 
-def test_a_folder_that_cannot_be_written_to_is_said(copy):
+@pytest.mark.parametrize("script", ["check_env", "check_git"])
+def test_a_folder_that_cannot_be_written_to_is_said(copy, script):
+    for folder in (copy.root, *copy.root.parents):
+        if not folder.stat().st_mode & 0o005:
+            folder.chmod(folder.stat().st_mode | 0o005)  # for the user below
     copy.root.chmod(0o555)
-    (copy.root.parent).chmod(0o755)
     user = ["setpriv", "--reuid", "65534", "--clear-groups"] if os.getuid() == 0 else []
-    done = subprocess.run(
-        [*user, "sh", "-c", "test -w . || sh pipelines/check_env.sh"], cwd=copy.root, capture_output=True, text=True
-    )
+    command = [*user, "sh", f"pipelines/{script}.sh"]
+    done = subprocess.run(command, cwd=copy.root, capture_output=True, text=True)
     copy.root.chmod(0o755)
-    assert done.returncode == 1 and f"clone it elsewhere: git clone '{copy.root}' hourglass" in done.stderr
+    assert done.returncode == 1 and done.stderr.count("\n") == 1
+    assert f"make writes to {copy.root}, which " in done.stderr
+    assert f" may not; clone it elsewhere: git clone '{copy.root}' hourglass" in done.stderr
 
 
 def test_help_lists_every_target_in_order(copy):
