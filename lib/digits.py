@@ -1,4 +1,6 @@
-"""Which digits of a number are shown: those that another processor gives as well."""
+"""Which digits of a number are shown, and which decide: those that another processor gives as well."""
+
+from torch import Tensor
 
 
 def at_most(value: float, bound: float, *, form: str = ".2e") -> str:
@@ -7,3 +9,8 @@ def at_most(value: float, bound: float, *, form: str = ".2e") -> str:
     NaN is below no bound.
     """
     return f"below {bound:.0e}" if abs(value) < bound else format(value, form)
+
+
+def settled(x: Tensor) -> Tensor:
+    """Return x rounded to nine decimals, so that of values which rounding alone parts none is the greater: they are ties."""
+    return x.round(decimals=9)

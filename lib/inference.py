@@ -65,7 +65,7 @@ def pseudo_values(table: pd.DataFrame, statistic: Callable[[pd.DataFrame], float
 
 def spearman(table: pd.DataFrame, x: str, y: str) -> float:
     """Return the rank correlation of two columns, 0 where one of them does not vary."""
-    ranks = table[[x, y]].rank()
+    ranks = table[[x, y]].round(9).rank()  # what rounding alone parts is a tie
     return float(ranks[x].corr(ranks[y])) if ranks.std().min() > 0 else 0.0
 
 

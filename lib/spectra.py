@@ -22,6 +22,7 @@ from lib.types import Trajectories
 
 FRESH = 1000  # added to a seed for the trajectories that judge
 SAME = 1e-6  # rates that differ by less are one
+SEEN = 1e-8  # directions whose share of the leading one is less are rounding
 
 
 def both(system: str, seed: int, **options: object) -> tuple[Trajectories, Trajectories]:
@@ -100,9 +101,19 @@ def many_energies(seed: int, *, delays: Sequence[int]) -> pd.DataFrame:
     """Return the eigenpairs of Hankel-DMD on pendulums of amplitudes 0.3 to 2.4, by delays, with the band of true angles."""
     data, fresh = both("pendulum", seed, trajectories=50, steps=200, dt=0.1, amplitudes=(0.3, 2.4))
     low, high = float(data.truth["angle"].min()), float(data.truth["angle"].max())
-    found = [eigenpairs(hankel_dmd(data, delays=d), fresh).assign(delays=d) for d in delays]
+    models = {d: hankel_dmd(data, delays=d, rank=directions(data, delays=d)) for d in delays}
+    found = [eigenpairs(model, fresh).assign(delays=d) for d, model in models.items()]
     table = pd.concat(found, ignore_index=True)
     return table.assign(angle=table.turn * data.dt, low=low, high=high, seed=seed)
+
+
+def directions(data: Trajectories, *, delays: int) -> int:
+    """Return how many singular values of delayed snapshots (B, T, n) exceed SEEN of the largest.
+
+    Eigenvalues of what is smaller would be those of rounding errors, others on every processor.
+    """
+    sizes = torch.linalg.svdvals(data.x.unfold(1, delays, 1)[:, :-1].flatten(2).flatten(0, 1))
+    return int((sizes > SEEN * sizes[0]).sum())
 
 
 def widest_gap(angles: Sequence[float], low: float, high: float) -> float:

@@ -72,11 +72,13 @@ def test_one_clipped_step_has_the_mean_of_its_law_and_estimates_go_to_its_spectr
     above = law.sf(math.sqrt(21) * math.tan(math.pi * (1 - first)))
     truth = (w * density * np.cos(2 * np.pi * y)).sum() + above
     assert mean == pytest.approx(truth, abs=4e-3)
-    data = logistic.clipped_logistic(steps=60_000, seed=0)
-    x = data.x.flatten()
-    assert x.min() == 0 and x.max() == 1
-    values = logistic.CLIPPED["monomials"](data, 0).eigenvalues
-    assert (values[:, None] - data.truth["spectrum"][:2]).abs().amin(0).max() < 0.06
+    apart = []
+    for seed in range(3):
+        data = logistic.clipped_logistic(steps=60_000, seed=seed)
+        assert data.x.min() == 0 and data.x.max() == 1
+        values = logistic.CLIPPED["monomials"](data, 0).eigenvalues
+        apart.append((values[:, None] - data.truth["spectrum"][:2]).abs().amin(0).max().item())
+    assert sorted(apart)[1] < 0.06, apart
 
 
 def test_distances_are_zero_for_the_truth_and_slopes_are_those_of_powers():

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from lib import checks
+from lib.digits import settled
 from lib.types import Words
 
 Score = Callable[[Tensor], Tensor]
@@ -102,8 +103,8 @@ def logits(model: ConceptModel, x: Tensor) -> Tensor:
 
 
 def predict(model: ConceptModel, x: Tensor) -> Tensor:
-    """Return the classes of embeddings (n, d), (n,)."""
-    return logits(model, x).argmax(1)
+    """Return the classes of embeddings (n, d), (n,); of equal logits the first."""
+    return settled(logits(model, x)).argmax(1)
 
 
 def accuracy(model: ConceptModel, x: Tensor, y: Tensor) -> float:

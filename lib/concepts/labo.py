@@ -15,6 +15,7 @@ from torch import Tensor
 from lib import checks
 from lib.concepts.baselines import classes_of
 from lib.concepts.bottleneck import ConceptModel, cosines, model_of, words
+from lib.digits import settled
 from lib.types import Rows, Words
 
 SCALE = 100.0
@@ -84,8 +85,8 @@ def greedy(worth: Tensor, likeness: Tensor, k: int) -> list[int]:
 
 
 def gain(places: list[int], worth: np.ndarray, likeness: np.ndarray, best: np.ndarray) -> np.ndarray:
-    """Return what each of some candidates adds to the choice that covers `best` (M,)."""
-    return worth[places] + np.maximum(likeness[places] - best, 0).sum(1)
+    """Return what each of some candidates adds to the choice that covers `best` (M,); what rounding alone parts is equal."""
+    return (worth[places] + np.maximum(likeness[places] - best, 0).sum(1)).round(9)
 
 
 def lazy_greedy(worth: Tensor, likeness: Tensor, k: int) -> list[int]:
@@ -98,7 +99,7 @@ def lazy_greedy(worth: Tensor, likeness: Tensor, k: int) -> list[int]:
     own, near = worth.numpy(), likeness.numpy()
     best = np.zeros_like(own)
     # A sum in another order may round below a gain, which a bound must not.
-    heap = [(-bound, j, -1) for j, bound in enumerate(((own + near.sum(0)) * (1 + 1e-12)).tolist())]
+    heap = [(-bound, j, -1) for j, bound in enumerate(((own + near.sum(0)) * (1 + 1e-12) + 1e-9).tolist())]
     heapify(heap)
     while len(chosen) < k:
         if heap[0][2] == len(chosen):
@@ -157,7 +158,7 @@ def labo(
     for epoch in range(checks.counted(epochs, "epochs")):
         if epoch % 10 == 0 or epoch == epochs - 1:
             weights = raw.detach().softmax(1)
-            right = ((held @ weights.T).argmax(1) == told).double().mean().item()
+            right = (settled(held @ weights.T).argmax(1) == told).double().mean().item()
             best = max(best, (right, weights), key=lambda pair: pair[0])
         adam.zero_grad()
         torch.nn.functional.cross_entropy(u @ raw.softmax(1).T, y).backward()

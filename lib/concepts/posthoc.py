@@ -9,8 +9,9 @@ from torch import Tensor
 
 from lib import checks
 from lib.concepts.baselines import classes_of
-from lib.concepts.bottleneck import ConceptModel, Score, accuracy, logits, model_of, standardised, unit, words
+from lib.concepts.bottleneck import ConceptModel, Score, accuracy, logits, model_of, predict, standardised, unit, words
 from lib.concepts.elastic import Path, elastic_path, penalties
+from lib.digits import settled
 from lib.types import Rows, Words
 
 STRENGTHS = (0.001, 0.01, 0.1, 1.0, 10.0)
@@ -84,8 +85,8 @@ def member(fitted: Fitted, i: int, x: Tensor) -> ConceptModel:
 def best(fitted: Fitted, train: Rows, valid: Rows, *, budget: float | None = None) -> ConceptModel:
     """Return the head of the best validation accuracy, of equals the sparsest, with at most `budget` effective concepts."""
     found, u, y = fitted.path, fitted.score(valid.x), checks.labels(valid.y, len(valid.x))
-    right = ((u @ found.weights.flatten(0, 1).T).view(len(u), *found.bias.shape) + found.bias).argmax(2) == y[:, None]
-    right = right.double().mean(0)
+    told = (u @ found.weights.flatten(0, 1).T).view(len(u), *found.bias.shape) + found.bias
+    right = (settled(told).argmax(2) == y[:, None]).double().mean(0)
     if budget is not None:
         right = torch.where(effective(found.weights) <= checks.positive(budget, "budget"), right, -1.0)
     return member(fitted, int(right.argmax()), train.x)
@@ -150,7 +151,7 @@ def fine_tuned(model: ConceptModel, target: Rows, *, ridge: float = 1e-4) -> Con
 
 def agreement(model: ConceptModel, x: Tensor) -> float:
     """Return the share of images whose class the concepts alone would give too: below it an explanation is of nothing."""
-    whole, part = logits(model, x).argmax(1), logits(model._replace(residual=None), x).argmax(1)
+    whole, part = predict(model, x), predict(model._replace(residual=None), x)
     return (whole == part).double().mean().item()
 
 

@@ -12,6 +12,7 @@ from lib.concepts.bottleneck import ConceptModel, standardised, words
 from lib.concepts.discover import Dictionary, learn, unit_path
 from lib.concepts.sparse import KINDS, concept_matrix_search, side_by_side
 from lib.data.embeddings import Embedded
+from lib.digits import settled
 from lib.types import Words
 
 
@@ -119,7 +120,7 @@ def in_a_bottle(case: Case, *, k: int = 2, alpha: float = 1.0, beta: float = 1.0
 def chosen(data: Embedded, *, k: int, alpha: float, beta: float) -> dict[int, list[int]]:
     """Return for each class the k concepts of the greatest worth and coverage among the half that is likest to its images."""
     similarity = labo.class_similarity(data.train.x, data.train.y, data.concepts.vectors).clamp_min(1e-6)
-    half = similarity.argsort(dim=0, descending=True, stable=True)[: max(k, len(similarity) // 2)]
+    half = settled(similarity).argsort(dim=0, descending=True, stable=True)[: max(k, len(similarity) // 2)]
     offered = {y: half[:, y].tolist() for y in range(similarity.shape[1])}
     return labo.select(offered, data.concepts.vectors, similarity, k=k, alpha=alpha, beta=beta)
 
