@@ -20,11 +20,11 @@ set_environment()
 
 import nbformat  # noqa: E402
 import papermill  # noqa: E402
-from jupyter_client.kernelspec import KernelSpecManager  # noqa: E402
 from jupyter_client.manager import AsyncKernelManager  # noqa: E402
 from papermill.engines import NBClientEngine, NotebookExecutionManager, papermill_engines  # noqa: E402
 
 from lib.progress import Report  # noqa: E402
+from pipelines.native_specs import NativeSpecs  # noqa: E402
 from pipelines.terminal import short_folder  # noqa: E402
 
 
@@ -34,12 +34,6 @@ def private() -> str:
     folder = tempfile.mkdtemp(prefix="hourglass-", dir=short_folder())
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return folder
-
-
-class NativeSpecs(KernelSpecManager):
-    """Look in no folder, which leaves the kernel of the running Python."""
-
-    kernel_dirs: list = []  # noqa: RUF012 - a traitlet of the parent class
 
 
 class StageKernel:

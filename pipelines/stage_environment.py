@@ -19,39 +19,41 @@ LISTED = {
         *("ATEN_CPU_CAPABILITY", "GLIBC_TUNABLES", "CUDA_", "NVIDIA_", "ROCR_", "HIP_", "TRITON_", "MALLOC_"),
     ),
     "tools that start runs": ("HOURGLASS_", "DVC_", "DASK_", "SLURM_", "PBS_", "JPY_", "PYTEST_"),
-    "what is fixed below": ("PYTHONHASHSEED", "SOURCE_DATE_EPOCH", "MATPLOTLIBRC", "MPLBACKEND", "MPLCONFIGDIR"),
-    "what is fixed too": ("PYTHONNOUSERSITE", "PYTHONUTF8", "PYDEVD_DISABLE_FILE_VALIDATION", "LC_ALL"),
+    "what is fixed below": (
+        *("PYTHONHASHSEED", "SOURCE_DATE_EPOCH", "MATPLOTLIBRC", "MPLBACKEND", "MPLCONFIGDIR"),
+        *("PYTHONNOUSERSITE", "PYTHONUTF8", "PYDEVD_DISABLE_FILE_VALIDATION", "LC_ALL"),
+    ),
 }
 NAMES = {name for names in LISTED.values() for name in names}
 
 
 def set_environment() -> None:
-    """Fix hash seed, time stamps, threads and figure settings for this process and the kernels it starts.
+    """Fix for this process and the kernels it starts what results depend on, and shut out what a person has for their own.
 
     Call it before numpy, torch or nbformat is imported.
     """
-    os.environ.update(fixed())
-    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"):
-        os.environ.setdefault(name, THREADS)
-    # jsonschema's optional grammar for IRIs takes 2 s to import and checks nothing that notebooks hold.
-    sys.modules.setdefault("rfc3987_syntax", None)
-
-
-def fixed() -> dict[str, str]:
-    """Return the variables that are the same for everybody."""
-    here = Path(__file__).absolute()
-    return {
-        "PYTHONHASHSEED": "0",
-        "SOURCE_DATE_EPOCH": "0",
-        "MATPLOTLIBRC": str(here.with_name("matplotlibrc")),
-        "MPLCONFIGDIR": str(here.parents[1] / "build/matplotlib"),
+    fix_results()
+    own = {
         "MPLBACKEND": "module://matplotlib_inline.backend_inline",
+        "MPLCONFIGDIR": str(Path(__file__).absolute().parents[1] / "build/matplotlib"),
         "PYDEVD_DISABLE_FILE_VALIDATION": "1",
         "PYTHONNOUSERSITE": "1",
         "PYTHONUTF8": "1",
         "LC_ALL": "C.UTF-8",
         "SHELL": "/bin/sh",  # in which DVC runs a stage's command
     }
+    os.environ.update(own)
+    # jsonschema's optional grammar for IRIs takes 2 s to import and checks nothing that notebooks hold.
+    sys.modules.setdefault("rfc3987_syntax", None)
+
+
+def fix_results() -> None:
+    """Fix hash seed, time stamps, threads and figure settings, also of notebooks that a person opens by hand."""
+    here = Path(__file__).absolute()
+    fixed = {"PYTHONHASHSEED": "0", "SOURCE_DATE_EPOCH": "0", "MATPLOTLIBRC": str(here.with_name("matplotlibrc"))}
+    os.environ.update(fixed)
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"):
+        os.environ.setdefault(name, THREADS)
 
 
 def listed(environment: Mapping[str, str]) -> dict[str, str]:
