@@ -19,6 +19,7 @@ class Terminal:
         self.screen = pyte.Screen(COLUMNS, ROWS)
         self.stream = pyte.ByteStream(self.screen)
         self.seen = b""
+        self.status: int | None = None
 
     def read(self) -> bool:
         """Take what has come; return whether more may."""
