@@ -7,7 +7,7 @@ from pathlib import Path
 import pexpect
 import pyte
 
-ROWS, COLUMNS = 400, 160
+ROWS, COLUMNS = 3000, 160
 
 
 class Terminal:

@@ -69,7 +69,7 @@ def test_every_stage_runs_at_a_terminal_below_one_bar_that_breaks_no_line(first_
     stages = len(workspace.run(copies[1], "dvc", "stage", "list", "--name-only", capture_output=True, text=True).stdout.split())
     written = terminal.seen.decode(errors="replace")
     assert {int(n) for n in re.findall(rf"make repro: (\d+) of {stages} stages", written)} == set(range(stages))
-    assert re.search(r"gone, about \d\d:\d\d to go", written) and "pre-training" in written or "systems: " in written
+    assert (re.search(r"gone, about \d\d:\d\d to go", written) and "pre-training" in written) or "systems: " in written
     odd = [line for line in terminal.lines() if " stages |" in line or re.search(r"\d+%\|", line)]
     assert odd == [], "a bar was left on the screen, or within a line"
     assert [line for line in terminal.lines() if line.startswith("report: ")]
