@@ -47,7 +47,8 @@ def put_first() -> None:
 def check(package: str) -> None:
     """Refuse a package of another working copy than the one that this process works in, by an ImportError that names both."""
     came = os.path.dirname(os.path.realpath(os.path.dirname(package)))
-    if (wanted := root()) and came != wanted:
+    wanted = root()
+    if wanted and not os.path.samefile(os.path.dirname(package), os.path.join(wanted, "lib")):  # it may be a link
         raise ImportError(
             f"lib came from {came}, while this process works in {wanted}, a working copy of its own; start it by make in "
             f"{wanted}, or take {came} off the path (PYTHONPATH, or a package installed as a link to it)"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines import doctor, replay, workspace
+from pipelines import replay, upkeep, workspace
 
 ROOT = Path(__file__).parents[1]
 CHECK = ["sh", "pipelines/check_git.sh", "commit"]
@@ -55,7 +55,7 @@ def test_files_are_known_whole_and_can_be_cloned(clone, tmp_path, monkeypatch, k
     kind(clone, tmp_path / name)
     monkeypatch.chdir(tmp_path / name)
     assert checked(Path.cwd()).returncode == 0
-    assert doctor.faults() == [] and git("status", "--porcelain").stdout == ""
+    assert upkeep.faults() == [] and git("status", "--porcelain").stdout == ""
     assert Path("dvc.yaml") in workspace.tracked()
     scripts = [path for path in workspace.tracked() if path.suffix in (".sh", ".py", ".ipynb", ".yaml")]
     assert len(scripts) > 100 and not [path for path in scripts if b"\r\n" in path.read_bytes()]
