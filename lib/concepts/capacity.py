@@ -132,5 +132,6 @@ def intervention_curve(
     order = checks.known(policy, POLICIES, "policy")(model, test.x, truth, torch.Generator().manual_seed(seed))
     place = order.argsort(1)  # at which step a concept is set
     steps = range(len(model.concepts) + 1)
-    right = [(intervene(model, test.x, truth, place < r, rivals=rivals).argmax(1) == test.y).double().mean() for r in steps]
+    told = (intervene(model, test.x, truth, place < r, rivals=rivals) for r in steps)
+    right = [(settled(logits).argmax(1) == test.y).double().mean() for logits in told]
     return Curve(torch.stack(right))
