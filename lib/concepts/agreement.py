@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from lib import checks
+from lib.digits import settled
 
 
 class Chanced(NamedTuple):
@@ -68,7 +69,10 @@ def cosines_over_classes(theta: Tensor, mean: Tensor, share: Tensor, centred: bo
     """Return the cosines of theta, mean scores and their product for concept j with the presence of concept m, (3, L, L)."""
     parts = torch.stack([theta.double(), mean, theta * mean])
     if centred:
-        parts, share = parts - parts.mean(1, keepdim=True), share - share.mean(0)
+        # What is the same for all classes is then exactly 0, and has no cosine: it would be one of rounding.
+        noise, middle = 1e-12 * parts.abs().amax(1, keepdim=True), parts.mean(1, keepdim=True)
+        parts = torch.where((parts - middle).abs() > noise, parts - middle, 0.0)
+        share = share - share.mean(0)
     return (parts / parts.norm(dim=1, keepdim=True)).mT @ (share / share.norm(dim=0))
 
 
@@ -76,7 +80,7 @@ def ranked(importance: Tensor, most: int) -> Tensor:
     """Return the `most` concepts of greatest importance, ties by place; (n, L) -> (n, most)."""
     if checks.counted(most, "most") > importance.shape[1]:
         raise ValueError(f"most is {most} and there are {importance.shape[1]} concepts; ask for fewer")
-    return importance.argsort(dim=1, descending=True, stable=True)[:, :most]
+    return settled(importance).argsort(dim=1, descending=True, stable=True)[:, :most]
 
 
 def concept_existence(importance: Tensor, truth: Tensor, *, most: int) -> Chanced:

@@ -9,6 +9,7 @@ from torch import Tensor
 from lib import checks
 from lib.concepts.bottleneck import ConceptModel, accuracy, explain, intervene
 from lib.concepts.posthoc import Fitted, effective, member
+from lib.digits import settled
 from lib.types import Rows
 
 LEVELS = (5, 10, 15, 20, 25, 30)
@@ -26,7 +27,7 @@ class AtLevel(NamedTuple):
 def truncated(weights: Tensor, level: int) -> Tensor:
     """Return weights (K, L) of which only the level * K of greatest modulus are left, ties by place; none is fitted anew."""
     flat = weights.flatten()
-    keep = flat.abs().argsort(descending=True, stable=True)[: level * len(weights)]
+    keep = settled(flat.abs()).argsort(descending=True, stable=True)[: level * len(weights)]
     return torch.zeros_like(flat).index_copy(0, keep, flat[keep]).view_as(weights)
 
 
@@ -104,13 +105,14 @@ def at_random(model: ConceptModel, x: Tensor, truth: Tensor, draw: torch.Generat
 def by_effect(model: ConceptModel, x: Tensor, truth: Tensor, draw: torch.Generator) -> Tensor:
     """Order concepts by how far setting each would move the logits at most, max_k |W_kj| |change_j|: it looks at the truth."""
     told = torch.where(truth.bool(), model.present, model.absent)
-    return ((told - model.score(x)).abs() * model.weights.abs().amax(0)).argsort(dim=1, descending=True, stable=True)
+    effect = (told - model.score(x)).abs() * model.weights.abs().amax(0)
+    return settled(effect).argsort(dim=1, descending=True, stable=True)
 
 
 def by_doubt(model: ConceptModel, x: Tensor, truth: Tensor, draw: torch.Generator) -> Tensor:
     """Order concepts by how near a score is to the middle between absent and present, in units of their gap."""
     middle, gap = (model.present + model.absent) / 2, (model.present - model.absent).clamp_min(1e-12)
-    return ((model.score(x) - middle).abs() / gap).argsort(dim=1, stable=True)
+    return settled((model.score(x) - middle).abs() / gap).argsort(dim=1, stable=True)
 
 
 POLICIES = {"random": at_random, "effect": by_effect, "doubt": by_doubt}
@@ -130,5 +132,6 @@ def intervention_curve(
     order = checks.known(policy, POLICIES, "policy")(model, test.x, truth, torch.Generator().manual_seed(seed))
     place = order.argsort(1)  # at which step a concept is set
     steps = range(len(model.concepts) + 1)
-    right = [(intervene(model, test.x, truth, place < r, rivals=rivals).argmax(1) == test.y).double().mean() for r in steps]
+    told = (intervene(model, test.x, truth, place < r, rivals=rivals) for r in steps)
+    right = [(settled(logits).argmax(1) == test.y).double().mean() for logits in told]
     return Curve(torch.stack(right))

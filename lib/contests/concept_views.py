@@ -12,6 +12,7 @@ from lib.contests.concept_methods import METHODS, Case
 from lib.contests.concept_names import slopes
 from lib.contests.scene_embeddings import drawn
 from lib.data.embeddings import Embedded
+from lib.digits import settled
 
 CORRECTED = 5  # concepts that a person sets, one after another
 
@@ -55,7 +56,7 @@ def corrected(model: ConceptModel, data: Embedded, own: Tensor) -> list[dict]:
     x, truth, rows = data.test.x[own], data.test_truth[own], []
     order = by_effect(model, x, truth, torch.Generator())
     for step in range(CORRECTED + 1):
-        said = intervene(model, x, truth, order.argsort(1) < step, rivals=data.rivals).argmax(1).tolist()
+        said = settled(intervene(model, x, truth, order.argsort(1) < step, rivals=data.rivals)).argmax(1).tolist()
         for i, (k, y) in enumerate(zip(said, data.test.y[own].tolist(), strict=True)):
             last = model.concepts[int(order[i, step - 1])] if step else ""
             names = {"predicted": data.classes.names[k], "true": data.classes.names[y]}

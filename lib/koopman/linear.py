@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from lib import checks
+from lib.digits import settled
 from lib.koopman.dictionaries import Lift
 
 
@@ -59,14 +60,15 @@ def model_of(fit: Fit, *, box: Tensor, dt: float, delays: int = 1) -> LinearKoop
 
 
 def eigen(operator: Tensor) -> tuple[Tensor, Tensor]:
-    """Return eigenvalues (r,), largest modulus first, and right eigenvectors (r, r) in columns."""
+    """Return eigenvalues (r,), largest modulus first, of equal ones the greater imaginary part, and eigenvectors in columns."""
     values = operator.diagonal()
     if torch.equal(operator, torch.diag(values)):  # of kernel regression, with a thousand eigenvalues and more
         values = values.to(torch.promote_types(operator.dtype, torch.complex64))
         vectors = torch.eye(len(values), dtype=values.dtype, device=values.device)
     else:
         values, vectors = torch.linalg.eig(operator)
-    order = values.abs().argsort(descending=True, stable=True)
+    turned = values.imag.argsort(descending=True, stable=True)  # LAPACK's order of equal moduli is one of rounding
+    order = turned[settled(values.abs())[turned].argsort(descending=True, stable=True)]
     return values[order], vectors[:, order]
 
 
