@@ -77,7 +77,8 @@ class CountedEngine(NBClientEngine):
     @classmethod
     def execute_managed_notebook(cls, nb_man: NotebookExecutionManager, kernel_name: str, **options: object) -> None:
         """Execute the notebook; papermill moves and closes what it finds in `pbar`."""
-        nb_man.pbar = CellBar(Path(nb_man.output_path).stem, len(nb_man.nb.cells))
+        if os.environ.get("HOURGLASS_PROGRESS"):
+            nb_man.pbar = CellBar(Path(nb_man.output_path).stem, len(nb_man.nb.cells))
         super().execute_managed_notebook(nb_man, kernel_name, **options)
 
 
