@@ -180,7 +180,7 @@ def bars(rows: Sequence[tuple[str, float, str]], x: float, y: float, *, both: bo
         size, top = WIDE * abs(value) / most * (0.8 if both else 1.0), y + ROW * i
         start = zero - size if value < 0 else zero
         drawn.append(text(label, x + LABEL, top + 10, end=True))
-        title = f"<title>{escape(label)} {value:.4f}</title>"
+        title = f"<title>{escape(label)} {round(value, 4):.4g}</title>"
         drawn.append(f'<rect x="{start:.2f}" y="{top}" width="{size:.2f}" height="{ROW - 4}" fill="{colour}">{title}</rect>')
         drawn.append(text(f"{value:.2f}", start - 3 if value < 0 else zero + size + 3, top + 10, end=value < 0))
     return "".join(drawn)

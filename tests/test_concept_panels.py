@@ -80,8 +80,8 @@ def test_a_correction_is_an_intervention(found):
     values = {title.rsplit(" ", 1)[1]: colour for title, _, colour in drawn_bars(svg)}
     # Logits are 3 and 0.6 as seen, and 2 and 3 as corrected.
     p, q = 1 / (1 + np.exp(0.6 - 3)), 1 / (1 + np.exp(3 - 2))
-    assert set(values) == {f"{v:.4f}" for v in (p, 1 - p, q, 1 - q)}
-    assert values[f"{1 - q:.4f}"] == concept_panels.THERE and values[f"{p:.4f}"] == concept_panels.GREY
+    assert set(values) == {f"{round(v, 4):.4g}" for v in (p, 1 - p, q, 1 - q)}
+    assert values[f"{round(1 - q, 4):.4g}"] == concept_panels.THERE and values[f"{round(p, 4):.4g}"] == concept_panels.GREY
     assert "corrected apple" in concept_panels.corrected(found, picture=1, said={})
 
 
