@@ -13,7 +13,6 @@ from decimal import Decimal
 # Digits within words, versions and hashes are no numbers: x1, 2.12.1, 3f9a. An imaginary part is one.
 NUMBER = re.compile(r"(?:[-+]|(?<![\w.]))(?:(?:\d+\.\d*|\.\d+|\d+)(?:[eE][-+]?\d+)?|nan|inf)(?!j\w|[^\W\dj]|\.?\d)")
 BLANKS = re.compile(r"[ \t]+")
-UNCOMPARED = ("output_type", "name")  # keys of an output that tell what it is
 
 
 def differences(stored: str, fresh: str) -> list[str]:
@@ -46,16 +45,16 @@ def reconciled(fresh: list[dict], stored: list[dict]) -> tuple[list[dict], list[
     The n-th text of a kind is held against the n-th stored one; what has no counterpart stays as it is.
     """
     found, known, told = copy.deepcopy(fresh), defaultdict(list), []
-    for kind, place in texts(stored):
-        known[kind].append(place[kind])
-    for kind, place in texts(found):
+    for kind, place, key in texts(stored):
+        known[kind].append(place[key])
+    for kind, place, key in texts(found):
         if not known[kind]:
             continue
         wanted = known[kind].pop(0)
-        if odd := differences(wanted, place[kind]):
+        if odd := differences(wanted, place[key]):
             told += odd
         else:
-            place[kind] = wanted
+            place[key] = wanted
     return found, told
 
 
@@ -66,7 +65,8 @@ def settle(fresh: dict, stored: dict) -> None:
             new["outputs"] = reconciled(new["outputs"], old["outputs"])[0]
 
 
-def texts(outputs: list[dict]) -> list[tuple[str, dict]]:
-    """Return each text of the outputs as its kind (stdout, text/plain, ...) and the dict in which it lies under that name."""
-    places = [place for output in outputs for place in (output, output.get("data", {}))]
-    return [(kind, place) for place in places for kind, x in place.items() if isinstance(x, str) and kind not in UNCOMPARED]
+def texts(outputs: list[dict]) -> list[tuple[str, dict, str]]:
+    """Return each text of the outputs: its kind (stdout, text/plain, ...), and the dict and the key under which it lies."""
+    streams = [(output["name"], output, "text") for output in outputs if output["output_type"] == "stream"]
+    places = [output.get("data", {}) for output in outputs]
+    return streams + [(kind, place, kind) for place in places for kind, x in place.items() if isinstance(x, str)]

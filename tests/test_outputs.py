@@ -66,13 +66,22 @@ def test_anything_else_is_a_difference(stored, fresh, said):
     assert differences(stored, fresh)[0].startswith(said) and differences(fresh, stored)
 
 
+def stream(text, name="stdout"):
+    return {"output_type": "stream", "name": name, "text": text}
+
+
+def shown(text):
+    return {"output_type": "display_data", "data": {"text/plain": text}}
+
+
 def test_outputs_of_one_kind_are_held_against_each_other_in_their_order():
-    stored = [{"output_type": "stream", "stdout": "a 0.10"}, {"output_type": "display_data", "data": {"text/plain": "0.20"}}]
-    fresh = [{"output_type": "display_data", "data": {"text/plain": "0.21"}}, {"output_type": "stream", "stdout": "b 0.10"}]
-    found, odd = reconciled(fresh, stored)
-    assert found == [{"output_type": "display_data", "data": {"text/plain": "0.20"}}, fresh[1]]
-    assert odd == ["the text differs: 'a ', now 'b '"] and fresh[0]["data"]["text/plain"] == "0.21"
+    stored, fresh = [stream("a 0.10"), shown("0.20")], [shown("0.21"), stream("b 0.10")]
+    assert reconciled(fresh, stored) == ([shown("0.20"), stream("b 0.10")], ["the text differs: 'a ', now 'b '"])
+    assert fresh == [shown("0.21"), stream("b 0.10")], "what was given stays"
     assert reconciled(stored[:1] * 2, stored) == (stored[:1] * 2, []), "one too many is left to be refused"
+    assert reconciled([stream("a 0.11", "stderr")], stored) == ([stream("a 0.11", "stderr")], []), (
+        "another stream is another kind"
+    )
 
 
 def test_a_notebook_that_ran_again_keeps_what_is_the_same():
