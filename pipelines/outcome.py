@@ -9,6 +9,7 @@
 | bad parameters or inputs, a disk that is full | failed | 1 | the error | kept if it began |
 """
 
+import logging
 import os
 import signal
 import subprocess
@@ -158,6 +159,7 @@ def stop_on_signals() -> None:
 def _stop(number: int, frame: FrameType | None) -> None:
     for other in STOPPING:
         signal.signal(other, signal.SIG_IGN)  # once is enough; what follows is cleaning up
+    logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # tasks that nobody awaits any more would tell of a dead kernel
     raise Stopped(number)
 
 

@@ -1,6 +1,6 @@
 """Train the methods of one run with every batch spread over several processes, for one run that is large.
 
-torchrun --nproc-per-node 2 -m pipelines.train_spread runs.tanh.train data/prepared/twelve_bit build/scratch/spread
+torchrun --standalone --nproc-per-node 2 -m pipelines.train_spread runs.tanh.train data/prepared/twelve_bit build/scratch/spread
 
 SECTION  dotted path into params.yaml: methods, shape and plan
 DATA     a prepared data set
@@ -10,6 +10,7 @@ OUT      folder for tables and weights, as a training stage leaves them
 import argparse
 import os
 import sys
+import warnings
 from pathlib import Path
 
 from pipelines.stage_environment import set_environment
@@ -28,6 +29,7 @@ def main(argv: list[str] | None = None) -> int:
     """Train as the training notebook does, one method after the other; the first process writes, and shows its bars."""
     if os.environ.get("RANK", "0") != "0":
         os.environ["HOURGLASS_PROGRESS"] = ""
+    warnings.filterwarnings("ignore", "Grad strides do not match")  # DDP on networks so small loses nothing by it
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("section")
     parser.add_argument("data", type=Path)

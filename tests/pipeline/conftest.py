@@ -31,7 +31,7 @@ def repro_at_terminal(copy: Path) -> Terminal:
     """Run it as a person does; the terminal keeps all that was written on it."""
     environment = workspace.environment()
     environment.pop("HOURGLASS_PROGRESS", None)
-    terminal = Terminal([sys.executable, "-m", "pipelines.repro"], cwd=copy, env=environment)
+    terminal = Terminal([sys.executable, "-m", "pipelines.repro"], cwd=copy, env=environment, rows=3000)
     terminal.status = terminal.end(seconds=3600)
     return terminal
 

@@ -7,16 +7,16 @@ from pathlib import Path
 import pexpect
 import pyte
 
-ROWS, COLUMNS = 3000, 160
+COLUMNS = 160
 
 
 class Terminal:
     """One command on a terminal of its own."""
 
-    def __init__(self, command: list[str], *, cwd: Path, env: dict[str, str]):
-        size = {"dimensions": (ROWS, COLUMNS), "timeout": 1}
+    def __init__(self, command: list[str], *, cwd: Path, env: dict[str, str], rows: int = 200):
+        size = {"dimensions": (rows, COLUMNS), "timeout": 1}
         self.child = pexpect.spawn(command[0], command[1:], cwd=str(cwd), env=env | {"TERM": "xterm"}, **size)
-        self.screen = pyte.Screen(COLUMNS, ROWS)
+        self.screen = pyte.Screen(COLUMNS, rows)
         self.stream = pyte.ByteStream(self.screen)
         self.seen = b""
         self.status: int | None = None

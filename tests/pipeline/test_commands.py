@@ -19,14 +19,13 @@ INLINE = re.compile(r"`([^`\n]+)`")
 # What takes long is run in small, or asked what it would do; {} is the command.
 SMALL = {
     r"make repro( SCALE=smoke)?": "make repro SCALE=smoke",
-    r"make (test|replay|bench|notebooks|clip|lock|lab|crate)\b.*": "make -n {}",
+    r"make (test|replay|bench|notebooks|clip|lock|lab|crate|setup TORCH)\b.*": "make -n {}",
     r"make record\b.*": "make -n record STUDY=lossy_compression",
     r"make sweep": "make sweep NAME=smoke",
     r"\. \.venv/bin/activate": '. "$HOURGLASS_ENV/bin/activate" && command -v dvc',
     r"make shell": "echo exit | make shell",
-    r"dvc exp run (-S .*)": r"dvc exp run --dry \1",
+    r"dvc exp run (-S .*)": r"dvc exp run \1 information_plane@diabetes",
     r"dvc exp apply .*": "dvc exp list",
-    r"torchrun (.*)": r"torchrun --master-port 0 \1",
 }
 # What is shown as part of a sentence and is no whole command.
 WORDS = {"make", "dvc", "git", "python", "dvc repro", "papermill", "torchrun"}

@@ -67,7 +67,7 @@ def test_a_try_that_is_ended_leaves_no_kernel(toy):
     running = subprocess.Popen(command, cwd=toy.root, env=toy.environment)
     wait_for(toy.root / "build/scratch/toy/half")
     running.terminate()
-    assert running.wait(10) == -signal.SIGTERM and processes_end_in(toy.root, seconds=10)
+    assert running.wait(10) == 128 + signal.SIGTERM and processes_end_in(toy.root, seconds=10)
 
 
 def status(page, stage: str):

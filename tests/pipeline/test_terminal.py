@@ -102,7 +102,7 @@ def whole(lines, *others):
 
 
 def test_a_run_shows_its_bars_and_breaks_no_line(book):
-    book.slow(5.0)
+    book.slow(8.0)
     terminal = book.at_terminal("pipelines.repro")
     during = terminal.until("waiting: ")
     for _ in range(10):
