@@ -12,7 +12,7 @@ PYTEST = python $(if $(value OTHER_CPU),-m pipelines.other_cpu python) -m pytest
 unexport ENV TORCH ARGS OTHER_CPU SCALE NAME STUDY CLUSTER POINT PYTHONPATH PYTHONHOME PYTHONDONTWRITEBYTECODE
 unexport GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE
 
-.PHONY: help git commit ready setup shell repro test lint unit pipeline whole toys nbval other_cpu lab notebooks claims report record clip sweep replay crate bench lock doctor clean data
+.PHONY: help git commit ready setup shell repro test lint unit whole toys nbval other_cpu lab notebooks claims report record clip sweep replay crate bench lock doctor clean data
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z]+):[^#]*## */  make \1\t/' | expand -t 20
 
@@ -35,7 +35,11 @@ shell: ready  ## open a shell in the environment, for dvc, papermill, torchrun
 repro: git ready  ## data -> training -> information plane -> studies -> report (SCALE=smoke|embedded|paper)
 	@$(IN) python -m pipelines.repro --scale $(call given,SCALE)
 
-test: git lint unit pipeline nbval other_cpu  ## everything that CI checks (OTHER_CPU=1: with the instruction sets of another processor)
+# Side by side, as the first waits much: what needs the whole workbook, then what does with single functions or a toy.
+test: git lint data  ## everything that CI checks (OTHER_CPU=1: with the instruction sets of another processor)
+	@echo "two groups of tests at a time; each is shown when it has ended, the first after some ten minutes"
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target whole unit toys
+	@$(MAKE) --no-print-directory nbval other_cpu
 
 lint: ready
 	@$(IN) python -m ruff check .
@@ -48,10 +52,6 @@ data: git ready
 # Two workers fill two cores; more threads than cores make small networks many times slower.
 unit: git data
 	OMP_NUM_THREADS=1 $(IN) $(PYTEST) tests -n 2 --dist loadfile --ignore tests/pipeline
-
-# Side by side, as either waits much: what needs the whole workbook, and what does with a toy.
-pipeline: git ready
-	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target whole toys
 
 whole: git ready
 	$(IN) $(PYTEST) tests/pipeline -m workbook --durations 12

@@ -141,7 +141,8 @@ def fit(request: dict, fixed: dict[str, str]) -> bool:
     """Return whether a fork of this process would be the kernel that the client would start."""
     torch = sys.modules["torch"]
     return (
-        request["command"][:3] == [sys.executable, "-m", "ipykernel_launcher"]
+        os.path.join(request["cwd"], request["command"][0]) == sys.executable  # relative where a colon forbids it in PATH
+        and request["command"][1:3] == ["-m", "ipykernel_launcher"]
         and compared(request["environment"]) == fixed
         and threading.active_count() == len(os.listdir("/proc/self/task")) == 1
         and not torch.cuda.is_initialized()

@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 import time
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,8 +22,10 @@ ROOT = Path(__file__).parents[2]
 
 
 class Manager(KernelManager):
+    program = sys.executable
+
     def format_kernel_cmd(self, extra_arguments=None):
-        return warm_client.command(super().format_kernel_cmd(extra_arguments))
+        return warm_client.command([self.program, *super().format_kernel_cmd(extra_arguments)[1:]])
 
 
 @pytest.fixture(scope="module")
@@ -35,9 +38,10 @@ def server():
 
 
 @contextmanager
-def kernel(folder, **variables):
+def kernel(folder, program=sys.executable, **variables):
     """A kernel that works in the folder; ask(code) returns what the code leaves in `answer`."""
     manager = Manager()
+    manager.program = program
     manager.start_kernel(cwd=str(folder), env=listed(os.environ) | variables)
     client = manager.blocking_client()
     client.start_channels()
@@ -134,6 +138,12 @@ answer = [os.getcwd(), multiprocessing.process.ORIGINAL_DIR, dict(os.environ), s
     assert cold_one[2].items() <= warm_one[2].items() and warm_one[2]["HOURGLASS_X"] == "mine"  # imports set a few more
     assert (warm_one[3][0], len(warm_one[3])) == (cold_one[3][0], len(cold_one[3])) and warm_one[4] == cold_one[4]
     assert [warm_one[5], cold_one[5]] == [server, os.getpid()], "who differs in OMP_NUM_THREADS must start afresh"
+
+
+def test_python_is_known_by_a_relative_name(server):
+    """As where the path of the environment has a colon, which PATH cannot hold."""
+    with kernel(sys.prefix, program="bin/python") as (_, _, ask):
+        assert ask("import os; answer = os.getppid()") == server
 
 
 def test_is_interrupted_ends_and_is_killed_as_another(server, tmp_path):
