@@ -1,6 +1,5 @@
 """A person at a terminal: a command on a pseudo-terminal, keys pressed, and what stands on its screen."""
 
-import os
 import time
 from pathlib import Path
 
@@ -45,7 +44,8 @@ class Terminal:
 
     def close(self) -> None:
         """Close the window, as a lost connection does."""
-        os.close(self.child.child_fd)
+        self.child.ptyproc.fileobj.close()
+        self.child.closed = self.child.ptyproc.closed = True  # or its end would close whatever has taken the number since
 
     def end(self, seconds: float = 90) -> int:
         """Wait for the command; return its exit status as a shell would."""
