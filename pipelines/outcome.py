@@ -28,7 +28,6 @@ STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 GO_ON = "stopped; the same command goes on"
 FULL = 0.9  # share of the memory in use from which on a dead kernel is put down to it
 LOOK = 0.5  # seconds between two looks at the memory
-PATIENCE = 10.0  # seconds in which a process that was asked to end has to do so
 
 
 class StageError(Exception):
@@ -161,19 +160,7 @@ def _stop(number: int, frame: FrameType | None) -> None:
     for other in STOPPING:
         signal.signal(other, signal.SIG_IGN)  # once is enough; what follows is cleaning up
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # tasks that nobody awaits any more would tell of a dead kernel
-    _insist(number)
     raise Stopped(number)
-
-
-def _insist(number: int) -> None:
-    """Ask again if this process has not ended in time, as what calls back into Python may lose an error; then end it."""
-
-    def again(_: int, frame: FrameType | None) -> None:
-        signal.signal(signal.SIGALRM, lambda *_: os._exit(128 + number))
-        raise Stopped(number)
-
-    signal.signal(signal.SIGALRM, again)
-    signal.setitimer(signal.ITIMER_REAL, PATIENCE, PATIENCE)
 
 
 def pass_signals_on() -> None:
@@ -190,8 +177,7 @@ def _pass_on(number: int, frame: FrameType | None) -> None:
     if not children:
         _stop(number, frame)
     for child in children:
-        with suppress(psutil.NoSuchProcess):  # it has ended meanwhile
-            child.send_signal(number)
+        child.send_signal(number)
 
 
 def _session(pid: int) -> int | None:

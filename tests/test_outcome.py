@@ -87,30 +87,3 @@ def test_a_child_of_a_patient_parent_still_hears_ctrl_c():
     """The parent ignores it while it waits; what is ignored is inherited, if one ignores too early."""
     ask = "import signal; print(signal.getsignal(signal.SIGINT) is signal.default_int_handler)"
     assert outcome.follow([sys.executable, "-c", ask], capture_output=True, text=True).stdout == "True\n"
-
-
-SWALLOWS = """
-import os, signal, sys, time
-from contextlib import suppress
-from pipelines import outcome
-outcome.PATIENCE = 0.3
-outcome.stop_on_signals()
-for _ in range(int(sys.argv[1])):
-    with suppress(KeyboardInterrupt):
-        print("ready", flush=True)
-        time.sleep(20)
-print("went on", flush=True)
-time.sleep(20)
-"""
-
-
-@pytest.mark.parametrize("times", [1, 9], ids=["once", "always"])
-def test_a_request_to_end_that_was_swallowed_is_made_again(times):
-    child = subprocess.Popen(
-        [sys.executable, "-c", SWALLOWS, str(times)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-    assert child.stdout.readline() == "ready\n"
-    child.send_signal(signal.SIGHUP)
-    out, error = child.communicate(timeout=10)
-    assert "went on" in out if times == 1 else "went on" not in out
-    assert child.returncode == (1 if times == 1 else 128 + signal.SIGHUP) and ("Stopped" in error) == (times == 1)

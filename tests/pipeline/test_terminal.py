@@ -186,7 +186,7 @@ def test_a_closed_window_or_a_kill_leaves_nothing_half_made(book, end):
     terminal = book.at_terminal("pipelines.repro")
     terminal.until("waiting: ")
     terminal.close() if end == "window" else os.kill(terminal.child.pid, signal.SIGTERM)
-    assert processes_end_in(book.root, seconds=30)
+    assert processes_end_in(book.root, seconds=15)
     assert book.half_made() == [] and not (book.root / "runs/a").exists()
 
 
