@@ -177,7 +177,8 @@ def _pass_on(number: int, frame: FrameType | None) -> None:
     if not children:
         _stop(number, frame)
     for child in children:
-        child.send_signal(number)
+        with suppress(psutil.NoSuchProcess):  # it has ended meanwhile
+            child.send_signal(number)
 
 
 def _session(pid: int) -> int | None:

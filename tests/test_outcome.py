@@ -74,7 +74,15 @@ def test_exit_statuses_of_who_was_stopped(status, stopped):
     assert outcome.was_stopped(status) == stopped
 
 
-def test_a_child_that_was_stopped_stops_who_waits_and_says_nothing_twice():
+@pytest.fixture
+def heard():
+    """Ctrl-C is heard, also where whoever started the tests ignores it, as a shell does in the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_a_child_that_was_stopped_stops_who_waits_and_says_nothing_twice(heard):
     command = [sys.executable, "-c", "import os, signal; os.kill(os.getpid(), signal.SIGINT)"]
     with pytest.raises(outcome.Stopped) as found:
         outcome.follow(command, stderr=subprocess.DEVNULL)
@@ -83,7 +91,7 @@ def test_a_child_that_was_stopped_stops_who_waits_and_says_nothing_twice():
     assert (done.returncode, done.stdout) == (0, "1\n")
 
 
-def test_a_child_of_a_patient_parent_still_hears_ctrl_c():
+def test_a_child_of_a_patient_parent_still_hears_ctrl_c(heard):
     """The parent ignores it while it waits; what is ignored is inherited, if one ignores too early."""
     ask = "import signal; print(signal.getsignal(signal.SIGINT) is signal.default_int_handler)"
     assert outcome.follow([sys.executable, "-c", ask], capture_output=True, text=True).stdout == "True\n"

@@ -1,5 +1,6 @@
 """A person at a terminal: a command on a pseudo-terminal, keys pressed, and what stands on its screen."""
 
+import signal
 import time
 from pathlib import Path
 
@@ -9,12 +10,19 @@ import pyte
 COLUMNS = 160
 
 
+def _hear() -> None:
+    """Take keys and a closed window as at a terminal, also where whoever started the tests ignores them, as nohup does."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+
+
 class Terminal:
     """One command on a terminal of its own."""
 
     def __init__(self, command: list[str], *, cwd: Path, env: dict[str, str], rows: int = 200):
         size = {"dimensions": (rows, COLUMNS), "timeout": 1}
-        self.child = pexpect.spawn(command[0], command[1:], cwd=str(cwd), env=env | {"TERM": "xterm"}, **size)
+        options = size | {"cwd": str(cwd), "env": env | {"TERM": "xterm"}, "preexec_fn": _hear}
+        self.child = pexpect.spawn(command[0], command[1:], **options)
         self.screen = pyte.Screen(COLUMNS, rows)
         self.stream = pyte.ByteStream(self.screen)
         self.seen = b""
