@@ -37,7 +37,7 @@ repro: git ready  ## data -> training -> information plane -> studies -> report 
 
 # Side by side, as the first waits much: what needs the whole workbook, then what does with single functions or a toy.
 test: git lint data  ## everything that CI checks (OTHER_CPU=1: with the instruction sets of another processor)
-	@echo "two groups of tests at a time; each is shown when it has ended, the first after some ten minutes"
+	@echo "two groups of tests at a time; each is shown when it has ended, the first after some fifteen minutes"
 	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target whole unit toys
 	@$(MAKE) --no-print-directory nbval other_cpu
 
