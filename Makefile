@@ -35,7 +35,7 @@ shell: ready  ## open a shell in the environment, for dvc, papermill, torchrun
 repro: git ready  ## data -> training -> information plane -> studies -> report (SCALE=smoke|embedded|paper)
 	@$(IN) python -m pipelines.repro --scale $(call given,SCALE)
 
-# Side by side, as the first waits much: what needs the whole workbook, then what does with single functions or a toy.
+# Side by side, as they wait much: what needs the whole workbook, and what does with a toy or with single functions.
 test: git lint data  ## everything that CI checks (OTHER_CPU=1: with the instruction sets of another processor)
 	@echo "two groups of tests at a time; each is shown when it has ended, the first after some fifteen minutes"
 	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target whole unit toys

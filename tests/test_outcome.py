@@ -91,6 +91,26 @@ def test_a_child_that_was_stopped_stops_who_waits_and_says_nothing_twice(heard):
     assert (done.returncode, done.stdout) == (0, "1\n")
 
 
+FORGETS = """
+import asyncio, os, signal
+from pipelines import outcome
+outcome.stop_on_signals()
+async def die():
+    raise ValueError("its kernel died")
+async def wait():
+    asyncio.ensure_future(die())
+    await asyncio.sleep(0)
+    os.kill(os.getpid(), signal.SIGTERM)
+    await asyncio.sleep(20)
+raise SystemExit(outcome.main_of(lambda: asyncio.run(wait()), "it"))
+"""
+
+
+def test_what_nobody_awaits_any_more_adds_nothing_to_the_one_message():
+    done = subprocess.run([sys.executable, "-c", FORGETS], capture_output=True, text=True, timeout=15)
+    assert (done.returncode, done.stderr) == (128 + signal.SIGTERM, f"{outcome.GO_ON}\n")
+
+
 def test_a_child_of_a_patient_parent_still_hears_ctrl_c(heard):
     """The parent ignores it while it waits; what is ignored is inherited, if one ignores too early."""
     ask = "import signal; print(signal.getsignal(signal.SIGINT) is signal.default_int_handler)"
