@@ -98,7 +98,7 @@ outcome.stop_on_signals()
 async def die():
     raise ValueError("its kernel died")
 async def wait():
-    asyncio.ensure_future(die())
+    task = asyncio.ensure_future(die())
     await asyncio.sleep(0)
     os.kill(os.getpid(), signal.SIGTERM)
     await asyncio.sleep(20)
