@@ -173,19 +173,19 @@ def pass_signals_on() -> None:
 
 def _pass_on(number: int, frame: FrameType | None) -> None:
     session = os.getsid(0)
-    children = [child for child in psutil.Process().children() if _session(child.pid) == session]
-    if not children:
+    if not [child for child in psutil.Process().children() if _took(child, number, session)]:
         _stop(number, frame)
-    for child in children:
-        with suppress(psutil.NoSuchProcess):  # it has ended meanwhile
-            child.send_signal(number)
 
 
-def _session(pid: int) -> int | None:
+def _took(child: psutil.Process, number: int, session: int) -> bool:
+    """Send a child of this session a signal; return whether it lived to take it."""
     try:
-        return os.getsid(pid)
-    except ProcessLookupError:
-        return None
+        if os.getsid(child.pid) != session or child.status() == psutil.STATUS_ZOMBIE:
+            return False
+        child.send_signal(number)
+    except (ProcessLookupError, psutil.NoSuchProcess):
+        return False
+    return True
 
 
 @contextmanager

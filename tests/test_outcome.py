@@ -91,6 +91,25 @@ def test_a_child_that_was_stopped_stops_who_waits_and_says_nothing_twice(heard):
     assert (done.returncode, done.stdout) == (0, "1\n")
 
 
+TOO_LATE = """
+import os, signal, subprocess, sys, time
+from pipelines import outcome
+def work():
+    outcome.pass_signals_on()
+    child = subprocess.Popen(["true"])
+    os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(20)
+    return 0
+raise SystemExit(outcome.main_of(work, "it"))
+"""
+
+
+def test_a_request_to_end_stops_who_waits_for_a_child_that_has_ended():
+    done = subprocess.run([sys.executable, "-c", TOO_LATE], capture_output=True, text=True, timeout=15)
+    assert (done.returncode, done.stderr) == (128 + signal.SIGTERM, f"{outcome.GO_ON}\n")
+
+
 FORGETS = """
 import asyncio, os, signal
 from pipelines import outcome
