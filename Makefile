@@ -9,7 +9,9 @@ export HOURGLASS_TORCH := $(value TORCH)
 export HOURGLASS_ARGS := $(value ARGS)
 # Tests run as on this processor, or with OTHER_CPU=1 as on an older one (pipelines/other_cpu.py).
 PYTEST = python $(if $(value OTHER_CPU),-m pipelines.other_cpu python) -m pytest
-unexport ENV TORCH ARGS OTHER_CPU SCALE NAME STUDY CLUSTER POINT PYTHONPATH PYTHONHOME PYTHONDONTWRITEBYTECODE
+unexport ENV TORCH ARGS OTHER_CPU SCALE NAME STUDY CLUSTER POINT
+# What Python reads as it starts may stop any program (PYTHONWARNINGS=error); the one exception is for people's own sessions.
+unexport $(filter-out PYTHONSTARTUP,$(filter PYTHON%,$(.VARIABLES)))
 unexport GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE
 
 .PHONY: help git commit ready setup shell repro test lint unit whole toys nbval other_cpu lab notebooks claims report record clip sweep replay crate bench lock doctor clean data

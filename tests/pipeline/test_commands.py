@@ -68,8 +68,8 @@ def copy(twins):
     return place
 
 
-def run(copy, line):
-    environment = workspace.environment() | {"HOURGLASS_ENV": sys.prefix, "VIRTUAL_ENV": sys.prefix}
+def run(copy, line, **variables):
+    environment = workspace.environment() | {"HOURGLASS_ENV": sys.prefix, "VIRTUAL_ENV": sys.prefix} | variables
     environment = {name: value for name, value in environment.items() if not name.startswith(("MAKE", "MFLAGS", "PYTEST"))}
     options = {"cwd": copy, "env": environment, "capture_output": True, "text": True, "stdin": subprocess.DEVNULL}
     return subprocess.run(["bash", "-c", small(line)], timeout=300, **options)
@@ -86,6 +86,12 @@ def test_a_command_that_is_shown_works(copy, line):
     said = done.stdout + done.stderr
     assert done.returncode == 0, f"{small(line)}\n{said[-3000:]}"
     assert "Traceback" not in said
+
+
+@pytest.mark.parametrize("line", ["make claims", "make doctor", "make repro SCALE=smoke"])
+def test_what_python_reads_as_it_starts_changes_nothing(copy, line):
+    plain, hostile = run(copy, line), {"PYTHONSAFEPATH": "1", "PYTHONWARNINGS": "error", "PYTHONINSPECT": "1"}
+    assert (plain.returncode, run(copy, line, **hostile).returncode) == (0, 0)
 
 
 def test_the_table_of_experiments_says_something(copy):
