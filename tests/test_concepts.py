@@ -34,9 +34,8 @@ def scores(n=300, size=12, classes=4, *, seed=0):
 
 
 def by_saga(u, y, strength, ratio, *, bias=True):
-    head = LogisticRegression(
-        solver="saga", l1_ratio=ratio, C=1 / (strength * len(u)), tol=1e-8, max_iter=50_000, fit_intercept=bias
-    )
+    options = {"l1_ratio": ratio, "C": 1 / (strength * len(u)), "fit_intercept": bias}
+    head = LogisticRegression(solver="saga", tol=1e-8, max_iter=50_000, random_state=0, **options)
     return head.fit(u.numpy(), y.numpy())
 
 

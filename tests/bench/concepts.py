@@ -26,7 +26,7 @@ def scores(n: int, size: int, classes: int) -> tuple[torch.Tensor, torch.Tensor]
 
 def by_saga(u: torch.Tensor, y: torch.Tensor, lambdas: torch.Tensor, tolerance: float) -> Path:
     """Return the path that scikit-learn finds, each head from the one before."""
-    head = LogisticRegression(solver="saga", l1_ratio=0.99, tol=tolerance, max_iter=300, warm_start=True)
+    head = LogisticRegression(solver="saga", l1_ratio=0.99, tol=tolerance, random_state=0, max_iter=300, warm_start=True)
     weights, bias, (x, labels) = [], [], (u.numpy(), y.numpy())
     for value in lambdas.tolist():
         head.set_params(C=1 / (value * len(x))).fit(x, labels)
