@@ -1,7 +1,10 @@
 """What there is to run and how it stands: stages by dvc.yaml and dvc.lock, sweeps by their folders; and rows of any table."""
 
 import fcntl
+import json
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,24 +23,39 @@ OPERATORS = {
 }
 
 
+def commands(root: Path) -> dict[str, str]:
+    """Return stage -> its command, for every stage that DVC makes of dvc.yaml, in its order."""
+    from dvc.repo import Repo
+
+    with Repo(str(root), config={"core": {"no_scm": True}}) as repo:
+        return {stage.name: str(stage.cmd) for stage in repo.index.stages if stage.cmd}
+
+
+def notebooks(commands: dict[str, str]) -> dict[str, str]:
+    """Return stage -> name of its executed notebook, for every stage whose command runs one."""
+    return {stage: match[1] for stage, command in commands.items() if (match := NAMED.search(command))}
+
+
 def stages(root: Path) -> dict[str, str]:
-    """Return stage -> name of its executed notebook, for every stage that runs one, in the order of dvc.yaml."""
-    known, found = runs.parameters(root), {}
-    for name, stage in runs.read_yaml(root / "dvc.yaml")["stages"].items():
-        command = str(stage.get("do", stage)["cmd"])
-        if not (match := NAMED.search(command)):
-            continue
-        keys = runs.section(known, stage["foreach"].strip("${}")) if "foreach" in stage else [None]
-        for key in keys:
-            found[name if key is None else f"{name}@{key}"] = match[1] if key is None else match[1].replace("${key}", key)
-    return found
+    """Return stage -> name of its executed notebook, for every stage of dvc.yaml that runs one, in its order."""
+    return notebooks(commands(root))
 
 
-def standing(root: Path, changed: dict) -> pd.DataFrame:
+def changed(root: Path) -> dict:
+    """Return what `dvc status` says of the stages that are out of date. Errors: ValueError with its reason to say nothing."""
+    command = [sys.executable, "-m", "dvc", "status", "--json"]
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True)
+    if done.returncode:
+        raise ValueError(f"dvc status failed: {done.stderr.strip()}")
+    return json.loads(done.stdout)
+
+
+def standing(root: Path, changed: dict | None) -> pd.DataFrame:
     """Return stage, status, when it last ran and for how many seconds.
 
-    changed: what `dvc status --json` prints. Status is up to date, changed, not run, running, or failed, which is that of the
-    last attempt; a stage runs where a lock is held and its notebook lies in build/partial.
+    changed: what `dvc status --json` prints, None where that is not known. Status is up to date, changed, unknown (one of
+    these), not run, running, or failed, which is that of the last attempt; a stage runs where a lock is held and its notebook
+    lies in build/partial.
     """
     path, lock = root / "build/logs/stages.csv", root / "dvc.lock"
     log = [line.split(",") for line in path.read_text().splitlines()] if path.exists() else []
@@ -46,7 +64,7 @@ def standing(root: Path, changed: dict) -> pd.DataFrame:
     busy = locked(root / ".dvc/tmp/rwlock.lock") or locked(root / "build/repro.lock") or locked(root / ".dvc/tmp/lock")
     rows = []
     for stage, name in stages(root).items():
-        status = "changed" if stage in changed else "up to date"
+        status = "unknown" if changed is None else "changed" if stage in changed else "up to date"
         status = "not run" if stage not in ran else status
         status = "failed" if (root / f"reports/failed/{name}.ipynb").exists() else status
         status = "running" if busy and (root / f"build/partial/{name}.ipynb").exists() else status
@@ -68,13 +86,18 @@ def locked(path: Path) -> bool:
     return False
 
 
+def begun(root: Path, name: str) -> bool:
+    """Return whether a sweep was ever begun."""
+    return (root / "build/sweeps" / name / "points.json").exists()
+
+
 def points(root: Path, name: str) -> tuple[pd.DataFrame, int]:
     """Return a row for each point of a sweep that has come, in the order of the sweep, and how many there will be.
 
     Columns: parameters, numbers, status, error, seconds. Errors: ValueError for a sweep that was never begun.
     """
     folder = root / "build/sweeps" / name
-    if not (folder / "points.json").exists():
+    if not begun(root, name):
         raise ValueError(f"sweep {name} was never begun; `make sweep NAME={name}` runs it")
     asked, found = runs.read_json(folder / "points.json"), []
     for key, values in asked.items():

@@ -77,27 +77,32 @@ def runner(task: Task, *, after: Callable[[], None] = lambda: None, bar: widgets
     def work(process: subprocess.Popen, counted: Counted) -> None:
         out, ended = [], threading.Event()
         threading.Thread(target=lambda: (out.append(process.communicate()[0]), ended.set()), daemon=True).start()
+        trouble = ""
         while not ended.wait(POLL):
-            done, count = counted()
+            try:
+                done, count = counted()
+            except (OSError, ValueError) as error:  # the run itself goes on
+                trouble = f"\nhow far it had come is not known: {error}"
+                continue
             bar.max = max(bar.max, count)  # first, as it bounds the value
             bar.value = max(bar.value, done)
         good = process.returncode == 0
         bar.bar_style, bar.value = ("success", bar.max) if good else ("danger", bar.value)
         stopped = "stopped" if process.returncode < 0 else "failed"
-        show(("finished\n" if good else f"{stopped}\n") + "\n".join(out[0].strip().splitlines()[-6:]))
+        show(("finished\n" if good else f"{stopped}\n") + "\n".join(out[0].strip().splitlines()[-6:]) + trouble)
         run.disabled, stop.disabled = False, True
         after()
 
     def start(_: widgets.Button) -> None:
+        own = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+        options = {"cwd": runs.ROOT, "env": own, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
         try:
             arguments, counted = task()
-        except ValueError as error:
+            held[:] = [subprocess.Popen([sys.executable, "-m", *arguments], **options)]
+        except (OSError, ValueError) as error:
             return show(str(error))
         bar.value, bar.max, bar.bar_style, run.disabled, stop.disabled = 0, 1, "", True, False
         show("running")
-        own = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
-        options = {"cwd": runs.ROOT, "env": own, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
-        held[:] = [subprocess.Popen([sys.executable, "-m", *arguments], **options)]
         threading.Thread(target=work, args=(held[0], counted), daemon=True).start()
         return None
 
@@ -139,7 +144,11 @@ def results(read: Callable[[], pd.DataFrame], *, rows: int = 40, also: Sequence 
     }
 
     def draw(**asked: object) -> str:
-        if not len(table := read()):
+        try:
+            table = read()
+        except (OSError, ValueError) as error:  # what a widget raises nobody sees
+            return f"<pre>{html.escape(str(error))}</pre>"
+        if not len(table):
             return "<p>no row yet</p>"
         options = (AS_IS, *((str(name), name) for name in table))
         if options != controls["by"].options:
@@ -164,10 +173,7 @@ def sweeper() -> widgets.Box:
     menu, bar = widgets.Dropdown(options=names, description="sweep"), widgets.IntProgress(min=0, max=1)
 
     def come() -> tuple[pd.DataFrame, int]:
-        try:
-            return board.points(runs.ROOT, menu.value)
-        except ValueError:
-            return pd.DataFrame(), 0
+        return board.points(runs.ROOT, menu.value) if board.begun(runs.ROOT, menu.value) else (pd.DataFrame(), 0)
 
     def counted() -> tuple[int, int]:
         table, count = come()
@@ -181,18 +187,20 @@ def sweeper() -> widgets.Box:
 
 def launcher() -> widgets.Box:
     """Return every stage and how it stands, sweeps that were begun, and buttons that run one stage with what it needs."""
-    menu, place = widgets.Dropdown(options=list(board.stages(runs.ROOT)), description="stage"), widgets.VBox()
+    notebooks = board.stages(runs.ROOT)
+    menu, place = widgets.Dropdown(options=list(notebooks), description="stage"), widgets.VBox()
     refresh = widgets.Button(description="Refresh")
 
     def look(_: object = None) -> None:
-        asked = [sys.executable, "-m", "dvc", "status", "--json"]
-        told = subprocess.run(asked, cwd=runs.ROOT, capture_output=True, text=True).stdout
-        tables = [board.standing(runs.ROOT, json.loads(told or "{}")), board.sweeps(runs.ROOT)]
-        place.children = [results(partial(pd.DataFrame, table), rows=200) for table in tables if len(table)]
+        try:
+            changed, said = board.changed(runs.ROOT), []
+        except ValueError as error:
+            changed, said = None, [widgets.HTML(f"<pre>{html.escape(str(error))}</pre>")]
+        tables = [board.standing(runs.ROOT, changed), board.sweeps(runs.ROOT)]
+        place.children = [*said, *(results(partial(pd.DataFrame, table), rows=200) for table in tables if len(table))]
 
     def task() -> tuple[list[str], Counted]:
-        notebook = board.stages(runs.ROOT)[menu.value]
-        return ["dvc", "repro", "--quiet", menu.value], executed(f"build/partial/{notebook}.ipynb")
+        return ["dvc", "repro", menu.value], executed(f"build/partial/{notebooks[menu.value]}.ipynb")
 
     refresh.on_click(look)
     look()

@@ -54,9 +54,12 @@ def gpus() -> list[str]:
         return [name for name in chosen.split(",") if name]
     try:
         listed = subprocess.run(["nvidia-smi", "--query-gpu=index", "--format=csv,noheader"], capture_output=True, text=True)
-    except FileNotFoundError:
+    except FileNotFoundError:  # no driver, no GPU
         return []
-    return listed.stdout.split() if listed.returncode == 0 else []
+    if listed.returncode:
+        outcome.say(f"no GPU is used, as nvidia-smi failed: {(listed.stderr or listed.stdout).strip()}")
+        return []
+    return listed.stdout.split()
 
 
 def described(path: Path) -> tuple[type, dict, int]:
@@ -70,8 +73,9 @@ def described(path: Path) -> tuple[type, dict, int]:
     package, name = KINDS[told["kind"]]
     try:
         return getattr(importlib.import_module(package), name), told["options"], told["jobs"]
-    except ImportError:
-        raise ValueError(f"{path} needs the package {package.split('.')[0].replace('_', '-')}; install it first") from None
+    except ImportError as error:
+        wanted = package.split(".")[0].replace("_", "-")
+        raise ValueError(f"{path} needs the package {wanted}, which cannot be imported ({error}); install it first") from error
 
 
 def script(path: Path) -> str:

@@ -104,8 +104,7 @@ def action(crate: ROCrate, workflow: ComputationalWorkflow, inputs: list, result
         ContextEntity(crate, "#dvc", {"@type": "SoftwareApplication", "name": "DVC", "softwareVersion": version("dvc")})
     )
     about = {"@type": "CreateAction", "name": "make repro", "instrument": workflow, "object": inputs, "result": results}
-    commit = provenance.git("rev-parse", "HEAD")
-    about |= {"description": f"commit {commit}, on {provenance.machine()}, by DVC {tool['softwareVersion']}"}
+    about |= {"description": f"commit {provenance.commit()}, on {provenance.machine()}, by DVC {tool['softwareVersion']}"}
     ended = datetime.fromtimestamp(Path(results[1].source).stat().st_mtime, UTC)
     about |= {"endTime": ended.isoformat(timespec="seconds"), "actionStatus": "http://schema.org/CompletedActionStatus"}
     crate.root_dataset["mentions"] = [crate.add(ContextEntity(crate, "#run", about))]
@@ -148,7 +147,7 @@ def main(argv: list[str] | None = None) -> int:
     if not args.validate:
         return 0
     done = validated(args.out)
-    print(done.stdout.strip()[-3000:] + done.stderr.strip()[-1000:])
+    print(f"{done.stdout.strip()}\n{done.stderr.strip()}".strip())
     return done.returncode
 
 

@@ -88,13 +88,21 @@ def environment() -> str:
     return python if asked([python, "-I", "-S", "-c", ""]) is not None else ""
 
 
-def asked(command: list[str]) -> str | None:
-    """Return what a command prints, none if it fails or is not there."""
+def told(command: list[str]) -> tuple[bool, str]:
+    """Return whether a command went well, and what it printed, or the last line of why it did not."""
     try:
         done = subprocess.run(command, capture_output=True, text=True, errors="replace")
-    except OSError:
-        return None
-    return done.stdout.strip() if done.returncode == 0 else None
+    except OSError as error:
+        return False, str(error)
+    if done.returncode == 0:
+        return True, done.stdout.strip()
+    return False, (done.stderr.strip() or done.stdout.strip() or f"exit status {done.returncode}").splitlines()[-1]
+
+
+def asked(command: list[str]) -> str | None:
+    """Return what a command prints, none if it fails or is not there, which its caller takes for an answer."""
+    good, text = told(command)
+    return text if good else None
 
 
 def packages() -> Iterator[Finding]:
@@ -102,19 +110,23 @@ def packages() -> Iterator[Finding]:
     if not (python := environment()):
         yield Finding("wrong", "no environment is set up here", "`make setup`")
         return
-    if (told := asked([python, "-c", PACKAGES])) is None:
-        yield Finding("wrong", f"the packages of {python} cannot be listed", "`make setup`")
+    good, text = told([python, "-c", PACKAGES])
+    if not good:
+        yield Finding("wrong", f"the packages of {python} cannot be listed: {text}", "`make setup`")
         return
-    if odd := json.loads(told):
+    if odd := json.loads(text):
         what = f"{len(odd)} packages are not those of requirements.lock: {', '.join(odd[:3])}"
         yield Finding("wrong", what, "`make setup` installs them; what you installed yourself it sets back")
     else:
         yield Finding("good", f"the packages of {python} are those of requirements.lock")
-    failed = subprocess.run([python, "-c", PARAMETERS], capture_output=True, text=True)
-    if failed.returncode:
-        yield Finding("wrong", failed.stderr.strip().splitlines()[-1], "mend params.yaml, or `git checkout -- params.yaml`")
-    driver = asked(["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"])
-    if driver and asked([python, "-c", GPU]) != "True":
+    good, text = told([python, "-c", PARAMETERS])
+    if not good:
+        yield Finding("wrong", text, "mend params.yaml, or `git checkout -- params.yaml`")
+    there = shutil.which("nvidia-smi")
+    good, driver = told(["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]) if there else (True, "")
+    if not good:
+        yield Finding("odd", f"the driver of a GPU is there and does not answer: {driver}", "mend it, or run on cores alone")
+    elif driver and asked([python, "-c", GPU]) != "True":
         yield Finding(
             "odd",
             f"PyTorch does not see the GPU ({driver.splitlines()[0]})",
@@ -127,10 +139,14 @@ def git() -> Iterator[Finding]:
     if not shutil.which("git"):
         yield Finding("wrong", "git is not installed", "install it (on Debian and Ubuntu: apt install git)")
         return
-    done = subprocess.run(["git", "rev-parse", "--show-toplevel"], capture_output=True, text=True)
+    english = os.environ | {"LC_ALL": "C"}
+    done = subprocess.run(["git", "rev-parse", "--show-toplevel"], env=english, capture_output=True, text=True)
     if "dubious ownership" in done.stderr:
         cure = f"git config --global --add safe.directory '{Path.cwd()}', or clone it as yourself"
         yield Finding("wrong", "this folder belongs to somebody else, so git does not read it", cure)
+        return
+    if done.returncode and "not a git repository" not in done.stderr:
+        yield Finding("wrong", f"git does not read this folder: {done.stderr.strip()}", "do what git says")
         return
     if done.returncode or Path(done.stdout.strip()).resolve() != Path.cwd().resolve():
         yield Finding(

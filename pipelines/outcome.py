@@ -11,6 +11,7 @@
 
 import logging
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -28,6 +29,7 @@ STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 GO_ON = "stopped; the same command goes on"
 FULL = 0.9  # share of the memory in use from which on a dead kernel is put down to it
 LOOK = 0.5  # seconds between two looks at the memory
+LAST = 5  # lines of what a command said
 
 
 class StageError(Exception):
@@ -66,9 +68,19 @@ def of(error: BaseException, memory: "Memory | None" = None) -> Outcome:
         return Outcome("failed", f"{error.ename}: {error.evalue}", 1)
     if isinstance(error, StageError | ValueError):
         return Outcome("failed", str(error), 1)
+    if isinstance(error, subprocess.CalledProcessError):
+        return Outcome("failed", _ended(error), 1)
     if isinstance(error, OSError | RuntimeError):
         return Outcome("failed", f"{type(error).__name__}: {error}", 1)
     raise error
+
+
+def _ended(error: subprocess.CalledProcessError) -> str:
+    """Return how a command that this process needed ended, with its last words where they were caught."""
+    words = error.stderr or ""
+    words = words.decode(errors="replace") if isinstance(words, bytes) else words
+    told = "\n  ".join(words.strip().splitlines()[-LAST:]) or "what it said stands above"
+    return f"`{shlex.join(map(str, error.cmd))}` ended with exit status {error.returncode}: {told}"
 
 
 def observe(work: Callable[[], object]) -> Outcome:

@@ -16,6 +16,7 @@ from lib.concepts import shipped
 from lib.data.captions.scenes import scenes
 from lib.data.captions.sentences import captions
 from lib.processes import die_with_parent
+from pipelines import outcome, tracked
 from pipelines.export_data import CARD
 
 FOLDER, SCALES = Path("data/raw/clip"), ("smoke", "embedded")
@@ -59,16 +60,15 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("scales", nargs="*", default=SCALES, choices=(*SCALES, []), metavar="SCALE")
     args = parser.parse_args(argv)
-    from dvc.cli import main as dvc
-
-    if status := dvc(["pull", "--quiet", "data.dvc"]):
-        return status
+    tracked.pull()
     torch.set_num_threads(1)  # with one thread the weights repeat to the bit on one machine
     for scale in args.scales:
         train(scale)
     (FOLDER / "card.md").write_text(card())
-    return dvc(["add", "--quiet", "data/raw"]) or dvc(["push", "--quiet", "data.dvc"])
+    tracked.dvc("add", "data/raw")
+    tracked.dvc("push", "data.dvc")
+    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(outcome.main_of(main, "make clip"))

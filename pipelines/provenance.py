@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 
 from lib import runs
+from pipelines.outcome import StageError
 
 LOG = Path("build/logs/stages.csv")  # executed notebook of a stage, when, seconds, scale
 
@@ -33,9 +34,24 @@ def logged(path: Path = LOG, scale: str | None = None) -> dict[str, tuple[str, f
 
 
 def git(*arguments: str) -> str:
-    """Return git's answer, or "unknown" outside a repository."""
-    done = subprocess.run(["git", *arguments], capture_output=True, text=True)
-    return done.stdout.strip() if done.returncode == 0 else "unknown"
+    """Return git's answer. Errors: StageError with what git says where it has none."""
+    try:
+        done = subprocess.run(["git", *arguments], capture_output=True, text=True)
+    except OSError as error:
+        raise StageError(f"git cannot be started: {error}; install it (make doctor)") from error
+    if done.returncode:
+        raise StageError(f"git {arguments[0]}: {done.stderr.strip()}")
+    return done.stdout.strip()
+
+
+def commit(folder: Path = Path()) -> str:
+    """Return the commit of a working copy and whether it has been changed since, or why that is not known."""
+    try:
+        name = git("-C", str(folder), "rev-parse", "HEAD")
+        changed = git("-C", str(folder), "status", "--porcelain", "--untracked-files=no")
+    except StageError as error:
+        return f"unknown: {error}"
+    return f"{name} with uncommitted changes" if changed else name
 
 
 def processor() -> str:
@@ -51,15 +67,17 @@ def machine() -> str:
 
 def age(path: Path) -> str:
     """Return how many commits have passed since a record was made."""
-    count = git("rev-list", "--count", f"{runs.read_json(path)['commit']}..HEAD")
-    return f"{count} commits old" if count.isdigit() else "of unknown age"
+    made = runs.read_json(path)["commit"]
+    try:
+        return f"{git('rev-list', '--count', f'{made}..HEAD')} commits old"
+    except StageError as error:  # a shallow clone, or no clone
+        return f"of unknown age ({error})"
 
 
 def facts(seconds: float) -> dict[str, str]:
     """Return commit, machine, Python, times."""
-    commit, changed = git("rev-parse", "HEAD"), git("status", "--porcelain", "--untracked-files=no")
     return {
-        "commit": commit + (" with uncommitted changes" if changed else ""),
+        "commit": commit(),
         "finished": datetime.now().astimezone().isoformat(timespec="seconds"),
         "last make repro": f"{seconds:.0f} s",
         "machine": machine(),

@@ -99,13 +99,8 @@ def main() -> int:
     parser.add_argument("record", help=", ".join(known))
     record = parser.parse_args().record
     if record not in known:
-        print(f"no record is defined for {record!r}; known: {', '.join(known)} (pipelines/records)", file=sys.stderr)
-        return 1
-    try:
-        copy = cloned(record)
-    except ValueError as error:
-        print(error, file=sys.stderr)
-        return 1
+        raise ValueError(f"no record is defined for {record!r}; known: {', '.join(known)} (pipelines/records)")
+    copy = cloned(record)
     if status := workspace.run(copy, "pipelines.repro", "--only", f"study@{study_of(record)}").returncode:
         return status
     RECORDED.mkdir(parents=True, exist_ok=True)

@@ -158,11 +158,7 @@ def main(argv: list[str] | None = None) -> int:
         stored = runs.read_json(REFERENCE) if REFERENCE.exists() else {}
         runs.write_json(REFERENCE, stored | {runs.parameters(Path.cwd())["scale"]: state(Path.cwd())})
         return 0
-    try:
-        before = reference(args.scale)
-    except ValueError as error:
-        print(error, file=sys.stderr)
-        return 1
+    before = reference(args.scale)
     if status := rerun(copy := cloned(), args.scale):
         print("the clone's run stopped; see above for the stage and its message", file=sys.stderr)
         return status

@@ -15,14 +15,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lib.processes import die_with_parent
-from pipelines import ledger, outcome, provenance, stage_times, terminal, upkeep, warm
+from pipelines import ledger, outcome, provenance, stage_times, terminal, tracked, upkeep, warm
 from pipelines.stage_environment import inherit_only_listed, set_environment
 
 if TYPE_CHECKING:
     from dvc.stage import Stage
 
 LOCK = Path("build/repro.lock")
-MEND = "stopped; nothing half-done counts as a result, run it again after mending the cause (make doctor helps to find it)"
 
 
 @contextmanager
@@ -58,8 +57,6 @@ def run_stages(only: str | None, *, force: bool, run_cache: bool) -> None:
 
     Errors: StageError with what DVC says; Stopped.
     """
-    from dvc.exceptions import DvcException
-    from dvc.repo import Repo
     from dvc.repo.reproduce import _reproduce_stage
 
     progress = stage_times.Progress(Path.cwd())
@@ -68,41 +65,8 @@ def run_stages(only: str | None, *, force: bool, run_cache: bool) -> None:
         with progress.stage(stage.addressing):
             return _reproduce_stage(stage, **options)
 
-    try:
-        with progress, Repo() as repo:
-            repo.reproduce(only, force=force, run_cache=run_cache, repro_fn=reproduce)
-    except DvcException as error:
-        raise outcome.StageError(told(error)) from error
-
-
-def told(error: BaseException | None) -> str:
-    """Return what DVC says, cause by cause, in one line; a stage whose command was stopped, or said why it failed, ends all.
-
-    Errors: Stopped if the stage was stopped.
-    """
-    said = []
-    while error is not None:
-        if found := re.search(r"exited with (-?\d+)$", str(error)):
-            status = int(found[1])
-            if outcome.was_stopped(status):
-                raise outcome.Stopped(abs(status) % 128, said=True)
-            killed = f"its process was killed by signal {-status}, as a machine does whose memory is full"
-            return ": ".join([*said, killed]) if status < 0 else MEND
-        said.append(str(error))
-        error = error.__cause__
-    return ": ".join(said)
-
-
-def pull() -> None:
-    """Have DVC bring the embedded data. Errors: StageError with what DVC says if it cannot."""
-    from dvc.exceptions import DvcException
-    from dvc.repo import Repo
-
-    try:
-        with Repo() as repo:
-            repo.pull("data.dvc")
-    except DvcException as error:
-        raise outcome.StageError(f"the data that ship with the repository could not be brought: {told(error)}") from error
+    with progress, tracked.opened() as repo:
+        repo.reproduce(only, force=force, run_cache=run_cache, repro_fn=reproduce)
 
 
 def reproduce(args: argparse.Namespace) -> int:
@@ -115,7 +79,7 @@ def reproduce(args: argparse.Namespace) -> int:
             raise outcome.StageError("\n".join(faults))
         upkeep.prune()
         if Path("data.dvc").exists():
-            pull()
+            tracked.pull()
         run_stages(args.only, force=args.force, run_cache=args.run_cache)
         provenance.stamp(seconds=time.monotonic() - start)
     if args.only in (None, "report") and not args.quiet:

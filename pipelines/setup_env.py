@@ -28,7 +28,6 @@ LOADED = (
     "numpy torch pandas scipy.stats scipy.signal sklearn.datasets numba torchvision matplotlib.pyplot seaborn lightning_fabric "
     "ipykernel.kernelapp ipykernel.debugger papermill dvc.repo dvc.cli.main distributed jupyterlab.labapp pytest"
 )
-QUIET = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
 UTF8 = {"encoding": "utf-8", "errors": "surrogateescape"}  # a path may hold any bytes
 
 
@@ -71,6 +70,11 @@ class Environment:
     def run(self, *arguments: str, **options: object) -> bool:
         """Run its Python; return whether that went well."""
         return subprocess.run([self.python, *arguments], **options).returncode == 0
+
+    def told(self, *arguments: str) -> str:
+        """Return what its Python says when it fails, nothing if that went well."""
+        done = subprocess.run([self.python, *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **UTF8)
+        return done.stdout.strip() or f"exit status {done.returncode}" if done.returncode else ""
 
     def uv(self, act: str, *arguments: str, **options: object) -> bool:
         """Run one act of `uv pip` on it; return whether that went well."""
@@ -181,17 +185,18 @@ def install(env: Environment, torch: str, *, moved: bool) -> None:
     surplus = ["hourglass"]  # once installed as a link to one working copy
     if torch == "cpu":
         surplus += re.findall(rf"^({FOR_GPUS})(?===)", lock, re.M)
-    env.uv("uninstall", *surplus, **QUIET)
+    if why := env.told("-m", "uv", "pip", "uninstall", "--python", env.python, *surplus):
+        raise SetupError(f"what is too much in {env.place} could not be taken out: {why}")
     finish(env)
     env.sign(torch, ready=True)
 
 
 def install_uv(env: Environment) -> None:
     """Install the installer, where the environment has not that version, by pip, which is put there too if it is missing."""
-    if env.run("-I", "-c", f"from importlib.metadata import version; assert version('uv') == {UV!r}", **QUIET):
+    if not env.told("-I", "-c", f"from importlib.metadata import version; assert version('uv') == {UV!r}"):
         return
-    if not env.run("-I", "-m", "pip", "--version", **QUIET):
-        env.run("-I", "-m", "ensurepip", **QUIET)
+    if (pip := env.told("-I", "-m", "pip", "--version")) and (why := env.told("-I", "-m", "ensurepip")):
+        raise SetupError(f"{env.place} has no pip ({pip.splitlines()[-1]}), and none could be put there: {why}")
     if not env.run("-I", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", f"uv=={UV}"):
         raise SetupError(f"uv {UV} could not be installed into {env.place}; the cause stands above")
 
@@ -199,12 +204,12 @@ def install_uv(env: Environment) -> None:
 def finish(env: Environment) -> None:
     """Have its Python put the working copy of a process first, and compile what most processes load by loading it."""
     ask = "import os, sys, sysconfig; sys.stdout.buffer.write(os.fsencode(sysconfig.get_path('purelib')))"
-    packages = Path(os.fsdecode(subprocess.run([env.python, "-I", "-c", ask], capture_output=True, check=True).stdout))
+    packages = Path(os.fsdecode(subprocess.run([env.python, "-I", "-c", ask], stdout=subprocess.PIPE, check=True).stdout))
     shutil.copyfile("lib/working_copy.py", packages / "hourglass_working_copy.py")
     (packages / "hourglass.pth").write_text("import hourglass_working_copy; hourglass_working_copy.put_first()\n")
-    env.run(
-        "-I", "-c", "import sys, importlib\nfor name in sys.argv[1:]: importlib.import_module(name)", *LOADED.split(), **QUIET
-    )
+    load = "import sys, importlib\nfor name in sys.argv[1:]: importlib.import_module(name)"
+    if why := env.told("-I", "-c", load, *LOADED.split()):
+        print(f"  what was installed does not load, so runs will fail: {why.splitlines()[-1]}", file=sys.stderr)
 
 
 def install_for_cpus(env: Environment, lock: str) -> None:
@@ -260,7 +265,7 @@ def main() -> int:
     """Set up; say one thing on failure."""
     try:
         set_up(Environment(Path(sys.argv[1])), sys.argv[2], os.environ.get("HOURGLASS_TORCH", ""))
-    except (SetupError, OSError) as error:
+    except (SetupError, OSError, subprocess.CalledProcessError) as error:
         print(f"environment: {error}", file=sys.stderr)
         return 1
     return 0

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from lib import board, runs
 from lib.progress import Report
-from pipelines import provenance, upkeep
+from pipelines import provenance
 
 USUAL = Path(__file__).with_name("usual_seconds.csv")  # scale, stage, seconds, as measured on two cores
 UNKNOWN = 2.0  # seconds of a stage that nobody has measured
@@ -21,8 +21,9 @@ def usual(root: Path) -> dict[str, float]:
     with USUAL.open() as file:
         known = {row["stage"]: float(row["seconds"]) for row in csv.DictReader(file) if row["scale"] == scale}
     here = provenance.logged(root / provenance.LOG, scale)
-    known |= {stage: here[name][1] for stage, name in board.stages(root).items() if name in here}
-    return {stage: known.get(stage, UNKNOWN) for stage in upkeep.expected_stages()}
+    commands = board.commands(root)
+    known |= {stage: here[name][1] for stage, name in board.notebooks(commands).items() if name in here}
+    return {stage: known.get(stage, UNKNOWN) for stage in commands}
 
 
 def to_go(expected: dict[str, float], taken: dict[str, float], seen: set[str]) -> float:

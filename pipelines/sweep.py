@@ -25,7 +25,7 @@ set_environment()
 from distributed import KilledWorker, as_completed  # noqa: E402
 
 from lib.progress import Report  # noqa: E402
-from pipelines import cluster, outcome, sweep_points, sweep_table, terminal  # noqa: E402
+from pipelines import cluster, outcome, sweep_points, sweep_table, terminal, tracked  # noqa: E402
 from pipelines.kernel import execute  # noqa: E402
 from pipelines.notebook_file import write  # noqa: E402
 from pipelines.sweep_point import Task, keep, numbers, run_point, stored  # noqa: E402
@@ -64,10 +64,10 @@ def alone(state: Path) -> Iterator[None]:
 def fetch(sweep: sweep_points.Sweep) -> None:
     """Have DVC bring the embedded data if something that the sweep reads is not there.
 
-    Errors: ValueError if it is still not there.
+    Errors: StageError if it cannot; ValueError if something is still not there.
     """
     if Path("data.dvc").exists() and not all(Path(name).exists() for name in sweep.reads):
-        sweep_table.dvc("pull", "data.dvc")
+        tracked.pull()
     if missing := [name for name in sweep.reads if not Path(name).exists()]:
         raise ValueError(f"it reads {missing[0]}, which does not exist; name files and folders of this repository in `reads`")
 
@@ -115,7 +115,7 @@ def run(args: argparse.Namespace, sweep: sweep_points.Sweep, state: Path) -> int
         rows |= {key: row for key, task in todo.items() if (row := stored(task))}  # finished while nobody listened
         sweep_table.live(sweep, keys, rows, state)
     if len(rows) == len(keys):
-        sweep_table.place(sweep, sweep_table.table(sweep, keys, rows, times=False), tracked=not args.stage)
+        sweep_table.place(sweep, sweep_table.table(sweep, keys, rows, times=False), by_dvc=not args.stage)
         if args.stage:
             shutil.rmtree(state / "rows")  # asked for again, a stage computes again
     return len(keys) - len(rows)

@@ -1,13 +1,12 @@
 """The table that a sweep leaves: a row a point, written whole each time, tracked by DVC when it is complete."""
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pandas as pd
 
 from lib import runs
+from pipelines import tracked
 from pipelines.sweep_points import Sweep, canonical
 
 
@@ -36,7 +35,7 @@ def live(sweep: Sweep, keys: list[str], rows: dict[str, dict], state: Path) -> N
     publish(table(sweep, keys, rows, times=True), state / "table.parquet")
 
 
-def place(sweep: Sweep, found: pd.DataFrame, *, tracked: bool) -> None:
+def place(sweep: Sweep, found: pd.DataFrame, *, by_dvc: bool) -> None:
     """Put the finished table with what it is of in place, and have DVC track it where there is DVC."""
     known = sweep.name in (runs.parameters(Path.cwd()).get("sweeps") or {})
     folder = Path("runs") / ("sweeps" if known else "other_sweeps") / sweep.name
@@ -44,20 +43,10 @@ def place(sweep: Sweep, found: pd.DataFrame, *, tracked: bool) -> None:
     publish(found, folder / "table.parquet")
     facts = {"notebook": sweep.notebook, "varied": sweep.varied, "values": sweep.values, "points": sweep.points}
     runs.write_json(folder / "sweep.json", facts)
-    if tracked and Path(".dvc").exists():
+    if by_dvc and Path(".dvc").exists():
         if known:
-            dvc("repro", "strip")  # writes the notebook without outputs, which the stage reads
-            dvc("commit", "--force", f"sweep@{sweep.name}")
+            tracked.dvc("repro", "strip")  # writes the notebook without outputs, which the stage reads
+            tracked.dvc("commit", "--force", f"sweep@{sweep.name}")
         else:
-            dvc("add", str(folder))
+            tracked.dvc("add", str(folder))
     print(f"{len(found)} points, {int((found.status == 'failed').sum())} failed: {folder}/table.parquet")
-
-
-def dvc(*arguments: str) -> None:
-    """Run one DVC command without its own messages.
-
-    Errors: OSError with them if it fails.
-    """
-    done = subprocess.run([sys.executable, "-m", "dvc", *arguments], capture_output=True, text=True)
-    if done.returncode:
-        raise OSError(f"dvc {arguments[0]} failed: {done.stderr.strip() or done.stdout.strip()}")

@@ -3,11 +3,16 @@
 import hashlib
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ruamel.yaml import YAML
 
-from lib import runs
+from pipelines import tracked
+
+if TYPE_CHECKING:
+    from dvc.repo import Repo
 
 CACHE, STORE = Path(".dvc/cache"), Path(".dvc/store")
 
@@ -26,31 +31,64 @@ def faults() -> list[str]:
     ]
 
 
-def expected_stages() -> set[str]:
-    """Return the names of all stages that dvc.yaml and params.yaml make."""
-    params, names = runs.read_yaml(Path("params.yaml")), set()
-    for name, stage in runs.read_yaml(Path("dvc.yaml"))["stages"].items():
-        items = stage.get("foreach")
-        names |= {f"{name}@{key}" for key in runs.section(params, items.strip("${}"))} if items else {name}
-    return names
-
-
 def prune() -> list[str]:
-    """Drop stages that no longer exist from dvc.lock, with what they had written; return their names."""
+    """Drop stages that no longer exist from dvc.lock, with what they had written where the cache has it; return their names.
+
+    What a stage that exists writes, what lies outside the working copy or behind a link, and what was changed or added since
+    stays, and is named. Errors: StageError with what DVC says if it cannot read its files; nothing is removed then.
+    """
     path = Path("dvc.lock")
     if not path.exists():
         return []
-    yaml = YAML()
-    lock = yaml.load(path.read_text())
-    gone = sorted(set(lock["stages"]) - expected_stages())
-    for name in gone:
-        for out in lock["stages"].pop(name).get("outs", []):
-            target = Path(out["path"])
-            shutil.rmtree(target) if target.is_dir() else target.unlink(missing_ok=True)
-        print(f"stage {name} is no longer in params.yaml: its results are removed")
+    with tracked.opened() as repo:
+        stages = repo.index.stages
+        written = {Path(out.fs_path) for stage in stages for out in stage.outs if out.protocol == "local"}
+        yaml = YAML()
+        lock = yaml.load(path.read_text())
+        gone = sorted(lock.get("stages", {}).keys() - {stage.addressing for stage in stages})
+        for name in gone:
+            outs = lock["stages"].pop(name).get("outs", [])
+            kept = list(_removed(repo, [out for out in outs if Path(out["path"]).absolute() not in written]))
+            print("\n  ".join([f"stage {name} is no longer in dvc.yaml: its results are removed", *kept]))
     if gone:
         part = path.with_suffix(".part")
         with part.open("w") as file:
             yaml.dump(lock, file)
         os.replace(part, path)
     return gone
+
+
+def _removed(repo: "Repo", outs: list[dict]) -> Iterator[str]:
+    """Remove what entries of dvc.lock name; yield a line for each that stays."""
+    for out in outs:
+        target = Path(out["path"])
+        if not os.path.lexists(target):
+            continue
+        if why := _reason_to_keep(repo, target, out):
+            yield f"but {target} is kept: {why}"
+        elif target.is_dir():
+            shutil.rmtree(target)
+        else:
+            target.unlink()
+
+
+def _reason_to_keep(repo: "Repo", target: Path, out: dict) -> str:
+    """Return why a result may not be removed, nothing if it may."""
+    from dvc.fs import LocalFileSystem
+    from dvc_data.hashfile.build import build
+
+    root, place = Path(repo.root_dir).resolve(), target.absolute()
+    if Path(os.path.normpath(place)) != place.resolve():
+        return "it is a link, or lies behind one"
+    if root not in place.resolve().parents:
+        return f"it lies outside {root}"
+    if any(path.is_symlink() for path in target.rglob("*")):
+        return "it holds a link"
+    cache = repo.cache.local
+    _, _, found = build(cache, str(place), LocalFileSystem(), "md5", dry_run=True)
+    if found.hash_info.value != out.get("md5"):
+        return "it is not what the stage wrote"
+    needed = [found.oid, *(entry.value for _, _, entry in (found if target.is_dir() else ()))]
+    if not all(cache.exists(oid) for oid in needed):
+        return "DVC's cache could not bring it back"
+    return ""

@@ -15,39 +15,50 @@ STAGES = """stages:
   train:
     foreach: ${runs}
     do: {cmd: "exec python -m pipelines.run_notebook toy reports/notebooks/train-${key}.ipynb runs.${key} out=runs/${key}"}
+  each:
+    matrix: {size: [1, 2], kind: [a]}
+    cmd: exec python -m pipelines.run_notebook toy reports/notebooks/each-${item.size}-${item.kind}.ipynb - out=runs/each
   report: {cmd: ["run_notebook report reports/notebooks/report.ipynb - out=x", other]}
 """
+NEVER = ["not run"] * 3
 TABLE = pd.DataFrame({"beta": [0.1, 1.0, 0.01, None], "method": ["vib", "nib", "vib", "plain"], "test": [3, 1, 2, 0]})
 
 
 @pytest.fixture
 def root(tmp_path):
     """A workbook of five stages of which two have run."""
-    for folder in ("pipelines/scales", "build/logs", "build/partial", "reports/failed"):
+    for folder in (".dvc", "build/logs", "build/partial", "reports/failed"):
         (tmp_path / folder).mkdir(parents=True)
     (tmp_path / "params.yaml").write_text(PARAMS)
-    (tmp_path / "pipelines/scales/embedded.yaml").write_text("")
     (tmp_path / "dvc.yaml").write_text(STAGES)
-    (tmp_path / "dvc.lock").write_text("stages: {train@a: {cmd: x}, train@b: {cmd: x}}")
+    (tmp_path / "dvc.lock").write_text("schema: '2.0'\nstages: {train@a: {cmd: x}, train@b: {cmd: x}}")
     lines = ["train-a,2026-01-01T10:00:00,3.5", "train-a,2026-01-02T10:00:00,4.5", "train-b,2026-01-01T11:00:00,1.0"]
     (tmp_path / "build/logs/stages.csv").write_text("\n".join(lines))
     return tmp_path
 
 
 def test_stages_are_those_that_run_a_notebook(root):
-    assert board.stages(root) == {"train@a": "train-a", "train@b": "train-b", "train@c": "train-c", "report": "report"}
+    each = {"each@1-a": "each-1-a", "each@2-a": "each-2-a"}
+    trained = {"train@a": "train-a", "train@b": "train-b", "train@c": "train-c"}
+    assert board.stages(root) == trained | each | {"report": "report"}
 
 
 def test_a_stage_stands_as_its_traces_say(root):
     table = board.standing(root, {"train@b": ["changed"], "train@c": ["changed"], "report": ["changed"]})
-    assert table.status.tolist() == ["up to date", "changed", "not run", "not run"]
+    assert table.status.tolist() == ["up to date", "changed", *NEVER, "not run"]
     assert table.when[0] == "2026-01-02 10:00:00" and table.seconds[0] == 4.5 and table.seconds[2:].isna().all()
+    assert board.standing(root, None).status.tolist() == ["unknown", "unknown", *NEVER, "not run"]
     (root / "reports/failed/report.ipynb").write_text("{}")
     (root / "build/partial/train-b.ipynb").write_text("{}")
-    assert board.standing(root, {"train@b": []}).status.tolist() == ["up to date", "changed", "not run", "failed"]
+    assert board.standing(root, {"train@b": []}).status.tolist() == ["up to date", "changed", *NEVER, "failed"]
     with (root / "build/repro.lock").open("w") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
-        assert board.standing(root, {"train@b": []}).status.tolist() == ["up to date", "running", "not run", "failed"]
+        assert board.standing(root, {"train@b": []}).status.tolist() == ["up to date", "running", *NEVER, "failed"]
+
+
+def test_a_reason_to_know_nothing_is_told(root):
+    with pytest.raises(ValueError, match=r"dvc status failed: .*not a git repository"):
+        board.changed(root)
 
 
 @pytest.fixture

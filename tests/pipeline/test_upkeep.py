@@ -1,6 +1,7 @@
 """What DVC lets pass, is found before a run: rotten objects, results of runs that are gone."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -9,6 +10,7 @@ import nbformat
 import pytest
 
 from pipelines import upkeep
+from pipelines.outcome import StageError
 from tests.pipeline.test_runner import processes_end_in, wait_for
 from tests.pipeline.toy import STAGES, Toy
 
@@ -76,13 +78,100 @@ def test_finds_a_rotten_object_that_dvc_would_trust(finished, monkeypatch):
     assert len(message) == 1 and victim.name in message[0] and "delete it" in message[0]
 
 
+MATRIX = """  each:
+    matrix: {size: [1, 2]}
+    cmd: mkdir -p runs && echo ${item.size} > runs/each-${item.size}
+    outs: ["runs/each-${item.size}"]
+"""
+
+
+def test_what_stages_of_a_matrix_wrote_stays(finished, monkeypatch):
+    monkeypatch.chdir(finished.root)
+    before = (finished.root / "dvc.yaml").read_text()
+    (finished.root / "dvc.yaml").write_text(before + MATRIX)
+    assert finished.python("-m", "dvc", "repro").returncode == 0
+    assert upkeep.prune() == [] and (finished.root / "runs/each-1").read_text() == "1\n"
+    (finished.root / "dvc.yaml").write_text(before + MATRIX.replace("[1, 2]", "[2]"))
+    assert upkeep.prune() == ["each@1"]
+    assert not (finished.root / "runs/each-1").exists() and (finished.root / "runs/each-2").exists()
+    renamed = MATRIX.replace("[1, 2]", "[2]").replace("each:", "one:")
+    (finished.root / "dvc.yaml").write_text(before + renamed)
+    assert upkeep.prune() == ["each@2"] and (finished.root / "runs/each-2").exists(), "a stage that exists writes it"
+    (finished.root / "dvc.yaml").write_text(before)
+    (finished.root / "runs/each-2").unlink()
+
+
+def test_nothing_is_removed_that_could_not_be_brought_back(finished, monkeypatch, capsys, tmp_path):
+    monkeypatch.chdir(finished.root)
+    lock = finished.root / "dvc.lock"
+    before, beside = lock.read_text(), finished.root.parent / "victim"
+    entries = {
+        "outside": "../victim",
+        "absolute": str(tmp_path),
+        "linked": "runs/link",
+        "behind": "runs/elsewhere/mine",
+        "inside": "runs/holds",
+        "own": "runs/own",
+    }
+    runs = finished.root / "runs"
+    for folder in (beside, tmp_path / "elsewhere/mine", runs / "holds", runs / "own"):
+        folder.mkdir(parents=True)
+        (folder / "kept").write_text("kept")
+    (runs / "link").symlink_to(beside)
+    (runs / "elsewhere").symlink_to(tmp_path / "elsewhere")
+    (runs / "holds/link").symlink_to(beside / "kept")
+    outs = [f"  {name}:\n    cmd: x\n    outs:\n    - path: {path}\n      md5: 0.dir\n" for name, path in entries.items()]
+    lock.write_text(before + "".join(outs))
+    assert upkeep.prune() == sorted(entries) and lock.read_text() == before
+    said = capsys.readouterr().out
+    for path, why in (
+        ("../victim", "it lies outside"),
+        (tmp_path, "it lies outside"),
+        ("runs/link", "it is a link"),
+        ("runs/elsewhere/mine", "it is a link, or lies behind one"),
+        ("runs/holds", "it holds a link"),
+        ("runs/own", "it is not what the stage wrote"),
+    ):
+        assert f"but {path} is kept: {why}" in said
+    assert all((place / "kept").exists() for place in (beside, tmp_path / "elsewhere/mine", runs / "holds", runs / "own"))
+    (runs / "link").unlink(), (runs / "elsewhere").unlink()
+    for folder in (beside, runs / "holds", runs / "own"):
+        shutil.rmtree(folder)
+
+
+def test_a_result_stays_that_the_cache_has_lost(finished, monkeypatch, capsys):
+    monkeypatch.chdir(finished.root)
+    lock, params = (finished.root / "dvc.lock").read_text(), (finished.root / "params.yaml").read_text()
+    finished.change("params.yaml", "  b: {train: {epochs: 4}}\n", "")
+    cache = finished.root / ".dvc/cache"
+    cache.rename(cache.with_name("away"))
+    assert upkeep.prune() == ["train@b"]
+    cache.with_name("away").rename(cache)
+    assert "but runs/b is kept: DVC's cache could not bring it back" in capsys.readouterr().out
+    assert (finished.root / "runs/b/result.json").exists()
+    (finished.root / "dvc.lock").write_text(lock), (finished.root / "params.yaml").write_text(params)
+
+
+def test_files_that_dvc_cannot_read_stop_a_run_and_remove_nothing(finished, monkeypatch):
+    monkeypatch.chdir(finished.root)
+    lock, stages = (finished.root / "dvc.lock").read_text(), (finished.root / "dvc.yaml").read_text()
+    for name, text in (("dvc.yaml", f"{stages}<<<<<<< HEAD\n"), ("dvc.lock", f"{lock}<<<<<<< HEAD\n")):
+        before = (finished.root / name).read_text()
+        (finished.root / name).write_text(text)
+        with pytest.raises(StageError, match=f"{name}.* is invalid|Unable to parse.*{name}|{name}"):
+            upkeep.prune()
+        assert (finished.root / name).read_text() == text
+        (finished.root / name).write_text(before)
+    assert (finished.root / "runs/b").exists()
+
+
 def test_a_run_that_is_gone_leaves_nothing(finished, monkeypatch, capsys):
     monkeypatch.chdir(finished.root)
     assert upkeep.prune() == []
     assert (finished.root / "runs/b").exists()
     finished.change("params.yaml", "  b: {train: {epochs: 4}}\n", "")
     assert upkeep.prune() == ["train@b"]
-    assert "train@b is no longer in params.yaml" in capsys.readouterr().out
+    assert "train@b is no longer in dvc.yaml" in capsys.readouterr().out
     assert not (finished.root / "runs/b").exists() and not (finished.root / "reports/notebooks/train-b.ipynb").exists()
     assert "train@b" not in (finished.root / "dvc.lock").read_text()
     assert finished.python("-m", "dvc", "status").stdout.strip() == "Data and pipelines are up to date."
