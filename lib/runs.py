@@ -82,4 +82,7 @@ def read_json(path: Path) -> object:
     """Read JSON, or say which stage writes the file."""
     if not path.exists():
         raise FileNotFoundError(f"{path} does not exist; `make repro` writes it")
-    return json.loads(path.read_text())
+    try:
+        return json.loads(path.read_text())
+    except ValueError as error:
+        raise ValueError(f"{path} is not valid JSON: {error}; delete it, and what wrote it writes it again") from error

@@ -13,7 +13,8 @@ import fcntl
 import shutil
 import sys
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -22,7 +23,8 @@ from pipelines.stage_environment import inherit_only_listed, set_environment
 
 set_environment()
 
-from distributed import KilledWorker, as_completed  # noqa: E402
+from distributed import CancelledError, KilledWorker, as_completed  # noqa: E402
+from distributed.comm import CommClosedError  # noqa: E402
 
 from lib.progress import Report  # noqa: E402
 from pipelines import cluster, outcome, sweep_points, sweep_table, terminal, tracked  # noqa: E402
@@ -32,6 +34,7 @@ from pipelines.sweep_point import Task, keep, numbers, run_point, stored  # noqa
 
 STATE = Path("build/sweeps")
 EVERY = 2.0  # seconds between two tables, as Parquet is written whole
+GONE = "their scheduler is gone"
 
 
 def arguments(argv: list[str] | None) -> argparse.Namespace:
@@ -72,8 +75,8 @@ def fetch(sweep: sweep_points.Sweep) -> None:
         raise ValueError(f"it reads {missing[0]}, which does not exist; name files and folders of this repository in `reads`")
 
 
-def come(client: cluster.Client, tasks: dict[str, Task]) -> Iterator[tuple[str, dict | None]]:
-    """Yield each point's row as it comes, none for a point that is lost with its scheduler."""
+def come(client: cluster.Client, tasks: dict[str, Task]) -> Iterator[tuple[str, dict | str]]:
+    """Yield each point's row as it comes, or why it has none."""
     futures = {client.submit(run_point, task, key=key, pure=False): key for key, task in tasks.items()}
     for future in as_completed(futures):
         try:
@@ -83,14 +86,14 @@ def come(client: cluster.Client, tasks: dict[str, Task]) -> Iterator[tuple[str, 
             row |= {"started": time.time(), "seconds": 0.0}
             keep(Path(tasks[row["key"]].state) / "rows" / f"{row['key']}.json", row)
             yield row["key"], row
-        except BaseException as error:
-            if isinstance(error, KeyboardInterrupt | GeneratorExit):
-                raise
-            yield futures[future], None
+        except (CancelledError, CommClosedError):
+            yield futures[future], GONE
+        except Exception as error:  # of any kind, as it comes from the worker, which could not run the point or keep its row
+            yield futures[future], f"{type(error).__name__}: {error}"
 
 
-def run(args: argparse.Namespace, sweep: sweep_points.Sweep, state: Path) -> int:
-    """Run what has not finished, keeping the live table; return how many points are left unfinished."""
+def run(args: argparse.Namespace, sweep: sweep_points.Sweep, state: Path) -> list[str]:
+    """Run what has not finished, keeping the live table; return why points are left unfinished, a reason for each."""
     keys = sweep_points.keys(sweep)
     clean = state / "notebook.ipynb"
     write(sweep_points.notebook(sweep.notebook), clean)
@@ -105,10 +108,11 @@ def run(args: argparse.Namespace, sweep: sweep_points.Sweep, state: Path) -> int
     todo = {key: task for key, task in tasks.items() if key not in rows}
     told = Report(f"sweep {sweep.name}", len(keys))
     told.update(len(rows))
+    lost: dict[str, str] = {}
     try:
         if todo:
             with cluster.opened(args.cluster, workers=args.workers, isolated=args.isolated) as client:
-                gather(client, todo, rows, told, lambda: sweep_table.live(sweep, keys, rows, state))
+                lost = gather(client, todo, rows, told, lambda: sweep_table.live(sweep, keys, rows, state))
     finally:
         told.close()
         shutil.rmtree(state / "partial", ignore_errors=True)
@@ -118,23 +122,25 @@ def run(args: argparse.Namespace, sweep: sweep_points.Sweep, state: Path) -> int
         sweep_table.place(sweep, sweep_table.table(sweep, keys, rows, times=False), by_dvc=not args.stage)
         if args.stage:
             shutil.rmtree(state / "rows")  # asked for again, a stage computes again
-    return len(keys) - len(rows)
+    return [lost.get(key, GONE) for key in keys if key not in rows]
 
 
-def gather(client: cluster.Client, todo: dict[str, Task], rows: dict, told: Report, save: object) -> None:
-    """Take rows as they come, show each, and save the live table now and then."""
-    saved = 0.0
+def gather(client: cluster.Client, todo: dict[str, Task], rows: dict, told: Report, save: Callable[[], None]) -> dict[str, str]:
+    """Take rows as they come, show each, and save the live table now and then; return why the other points have none."""
+    saved, lost = 0.0, {}
     for key, row in come(client, todo):
-        if row is None:
+        if isinstance(row, str):
+            lost[key] = row
             continue
         rows[key] = row
         said = "  ".join(f"{name}={value:.4g}" for name, value in row["result"].items())
         why = " ".join(filter(None, [row["error"], row.get("hint")]))
-        print(f"{key[:8]}  {row['status']:<6}  {row['seconds']:6.1f} s  {said}{why[:200]}", flush=True)
+        print(f"{key[:8]}  {row['status']:<6}  {row['seconds']:6.1f} s  {said}{why}", flush=True)
         told.update()
         if time.monotonic() - saved > EVERY:
             save()
             saved = time.monotonic()
+    return lost
 
 
 def again(sweep: sweep_points.Sweep, number: int) -> int:
@@ -157,7 +163,7 @@ def again(sweep: sweep_points.Sweep, number: int) -> int:
 
 
 def asked(args: argparse.Namespace) -> int:
-    """Do what the command line asks; return the exit status, or how many points are left."""
+    """Do what the command line asks; return the exit status."""
     name = args.sweep.stem
     if args.script:
         print(cluster.script(Path(args.cluster)))
@@ -168,8 +174,9 @@ def asked(args: argparse.Namespace) -> int:
     with alone(STATE / name):
         left = run(args, sweep, STATE / name)
     if left:
-        print(f"sweep {name}: {left} points are left, as their scheduler is gone; the same command runs them", file=sys.stderr)
-    return int(left > 0)
+        reasons = "".join(f"\n  {count} of them: {why}" for why, count in Counter(left).items())
+        outcome.say(f"sweep {name}: {len(left)} points are left; when the cause is mended the same command runs them{reasons}")
+    return int(bool(left))
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -14,6 +14,7 @@ set_environment()  # before anything imports numpy or nbformat
 
 import nbformat  # noqa: E402
 
+from lib import runs  # noqa: E402
 from pipelines import outcome  # noqa: E402
 from pipelines.kernel import execute  # noqa: E402
 from pipelines.notebook_file import clean, write  # noqa: E402
@@ -51,7 +52,7 @@ def run_point(task: Task) -> dict:
 def stored(task: Task) -> dict | None:
     """Return the row of a point that has finished: after a worker is lost, what it had finished may be asked for again."""
     path = Path(task.state) / "rows" / f"{task.key}.json"
-    return json.loads(path.read_text()) if path.exists() else None
+    return runs.read_json(path) if path.exists() else None
 
 
 def attempted(task: Task, attempt: Path, *, again: bool = True) -> dict:
@@ -73,8 +74,9 @@ def attempted(task: Task, attempt: Path, *, again: bool = True) -> dict:
         return attempted(task, attempt, again=False)
     if executed.exists() and found.word == "failed":
         write(clean(nbformat.read(executed, as_version=4)), executed)
-    outcome.put_away(executed, FAILED / f"sweep-{Path(task.state).name}-{task.key}.ipynb", found)
-    return {"status": "done" if found.word == "done" else "failed", "error": found.said, "hint": found.hint, "result": result}
+    kept = outcome.put_away(executed, FAILED / f"sweep-{Path(task.state).name}-{task.key}.ipynb", found)
+    hint = "; ".join(filter(None, [found.hint, kept]))
+    return {"status": "done" if found.word == "done" else "failed", "error": found.said, "hint": hint, "result": result}
 
 
 def numbers(path: Path) -> dict[str, float]:

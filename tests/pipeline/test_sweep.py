@@ -102,6 +102,19 @@ def workers(process: subprocess.Popen) -> list[int]:
     return [int(pid) for pid in found.stdout.split()]
 
 
+def test_a_worker_that_cannot_keep_a_row_says_why(toy):
+    command = toy.write("blocked", points=range(3))
+    state = toy.root / "build/sweeps/blocked"
+    state.mkdir(parents=True)
+    (state / "rows").write_text("a file where the rows' folder belongs")
+    done = toy.python(*command, "--workers", "2")
+    assert done.returncode == 1 and "sweep blocked: 3 points are left" in done.stderr
+    assert "3 of them: FileExistsError" in done.stderr and "build/sweeps/blocked/rows" in done.stderr
+    assert "scheduler" not in done.stderr and "Traceback" not in done.stderr
+    (state / "rows").unlink()
+    assert toy.python(*command).returncode == 0 and len(toy.table("blocked")) == 3
+
+
 def test_200_points_with_planted_faults_end_as_undisturbed(toy):
     calm = toy.python(*toy.write("calm", points=range(200), bad=3), "--workers", "2")
     assert calm.returncode == 0, calm.stderr[-2000:]
@@ -196,7 +209,7 @@ def test_a_scheduler_at_an_address_may_end(toy):
         grown(toy, "mine", 1)
         scheduler.kill()
         said = running.communicate(timeout=90)[1]
-        assert running.returncode == 1 and "points are left, as their scheduler is gone" in said, said[-2000:]
+        assert running.returncode == 1 and "points are left" in said and "of them: their scheduler is gone" in said, said[-2000:]
     finally:
         scheduler.kill(), os.killpg(worker.pid, signal.SIGKILL)
         scheduler.wait(), worker.wait()
