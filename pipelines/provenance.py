@@ -40,7 +40,7 @@ def git(*arguments: str) -> str:
     except OSError as error:
         raise StageError(f"git cannot be started: {error}; install it (make doctor)") from error
     if done.returncode:
-        raise StageError(f"git {arguments[0]}: {done.stderr.strip()}")
+        raise StageError(f"git {' '.join(arguments)}: {done.stderr.strip()}")
     return done.stdout.strip()
 
 

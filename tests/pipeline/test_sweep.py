@@ -209,7 +209,9 @@ def test_a_scheduler_at_an_address_may_end(toy):
         grown(toy, "mine", 1)
         scheduler.kill()
         said = running.communicate(timeout=90)[1]
-        assert running.returncode == 1 and "points are left" in said and "of them: their scheduler is gone" in said, said[-2000:]
+        assert running.returncode == 1 and "points are left" in said and "of them: their scheduler is gone" in said, said[
+            -2000:
+        ]
     finally:
         scheduler.kill(), os.killpg(worker.pid, signal.SIGKILL)
         scheduler.wait(), worker.wait()
