@@ -8,6 +8,7 @@ import tokenize
 from pathlib import Path
 from typing import NamedTuple
 
+AGAIN = "save it again from JupyterLab, or `git checkout` it"
 NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
 RANGE = re.compile(rf"^({NUMBER}) to ({NUMBER})(, log)?(?=[;,.\s]|$)")
 
@@ -30,14 +31,70 @@ def fields(path: Path) -> list[Field]:
     A line is `NAME = literal  # LOW to HIGH`, `# LOW to HIGH, log`, or `# one of A, B, C`; what follows a semicolon, and
     any other comment, is for people. Errors: ValueError for no such cell, or a default that its own comment excludes.
     """
-    cells = [cell for cell in json.loads(path.read_text())["cells"] if "parameters" in cell["metadata"].get("tags", [])]
+    cells = [cell for cell in content(path)["cells"] if "parameters" in cell.get("metadata", {}).get("tags", [])]
     if len(cells) != 1:
         raise ValueError(f"notebook {path.name} has {len(cells)} cells tagged 'parameters', it needs exactly one")
     text = "".join(cells[0]["source"])
+    found = literals(text, path.stem)
     tokens = tokenize.generate_tokens(io.StringIO(text).readline)
     notes = {token.start[0]: token.string.lstrip("# ") for token in tokens if token.type == tokenize.COMMENT}
-    lines = ast.parse(text).body
-    return [field(line.targets[0].id, ast.literal_eval(line.value), notes.get(line.end_lineno, "")) for line in lines]
+    return [field(name, default, notes.get(line, "")) for name, (default, line) in found.items()]
+
+
+def content(path: Path) -> dict:
+    """Return a notebook's file as JSON has it; a byte order mark is read over.
+
+    Errors: ValueError that names file and line for what is no notebook: no text, no JSON, a merge conflict, no cells.
+    """
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise ValueError(f"{path}:{line} is not UTF-8 text ({error.reason}); {AGAIN}") from error
+    lines = text.splitlines()
+    if conflict := next((number for number, line in enumerate(lines, 1) if line.startswith("<<<<<<< ")), None):
+        raise ValueError(
+            f"{path}:{conflict} holds a merge conflict; resolve it, then run again (`git checkout -- {path}` undoes)"
+        )
+    try:
+        found = json.loads(text)
+    except json.JSONDecodeError as error:
+        what = f"is no JSON ({error.msg})" if text.strip() else "is empty"
+        raise ValueError(f"{path}:{error.lineno} {what}, as a notebook must be; {AGAIN}") from error
+    book = found if isinstance(found, dict) else {}
+    cells, version = book.get("cells"), (book.get("nbformat"), book.get("nbformat_minor"))
+    if (
+        version[0] != 4
+        or type(version[1]) is not int
+        or not isinstance(cells, list)
+        or not all(isinstance(c, dict) for c in cells)
+    ):
+        raise ValueError(f"{path} is no notebook of format 4, with cells as a list (its format: {version[0]}); {AGAIN}")
+    return found
+
+
+def literals(source: str, name: str) -> dict[str, tuple[object, int]]:
+    """Return {parameter: (default, its last line)} of the source of a parameters cell: `NAME = literal` lines only.
+
+    Papermill injects below that cell, so anything derived in it would silently keep the default's value.
+    Errors: ValueError that names the notebook and shows the line.
+    """
+    try:
+        lines = ast.parse(source).body
+    except SyntaxError as error:
+        shown = (error.text or "").strip()
+        raise ValueError(f"notebook {name}: line {error.lineno} of the parameters cell, {shown!r}: {error.msg}") from error
+    found = {}
+    for line in lines:
+        target = line.targets[0] if isinstance(line, ast.Assign) and len(line.targets) == 1 else None
+        try:
+            found[target.id] = ast.literal_eval(line.value), line.end_lineno
+        except (AttributeError, ValueError) as error:
+            shown = ast.get_source_segment(source, line)
+            raise ValueError(
+                f"notebook {name}: the parameters cell holds {shown!r}; only NAME = literal may stand there"
+            ) from error
+    return found
 
 
 def field(name: str, default: object, note: str) -> Field:
@@ -72,6 +129,6 @@ def literal(asked: Field, text: str) -> object:
     """Return what a line of text says for a parameter that is a list or a mapping; nothing in it is run."""
     try:
         value = ast.literal_eval(text)
-    except (ValueError, SyntaxError):
-        raise ValueError(f"{asked.name} must be written like {asked.default!r}, got {text!r}") from None
+    except (ValueError, SyntaxError) as error:
+        raise ValueError(f"{asked.name} must be written like {asked.default!r}, got {text!r}") from error
     return allowed(asked, value)

@@ -25,6 +25,7 @@ from papermill.engines import NBClientEngine, NotebookExecutionManager, papermil
 
 from lib.progress import Report  # noqa: E402
 from pipelines.native_specs import NativeSpecs  # noqa: E402
+from pipelines.notebook_file import read_notebook  # noqa: E402
 from pipelines.terminal import short_folder  # noqa: E402
 
 
@@ -114,4 +115,4 @@ def execute(notebook: nbformat.NotebookNode, values: dict, path: Path) -> nbform
 if __name__ == "__main__":
     compute_alone()  # a notebook's own parameters are small
     file = Path(sys.argv[1])
-    execute(nbformat.read(file, as_version=4), {}, file)
+    execute(read_notebook(file), {}, file)

@@ -1,33 +1,38 @@
 """Notebooks as files: what of them is source, which parameters they declare, what of a run is worth keeping."""
 
-import ast
+import json
 import os
+import warnings
 from pathlib import Path
 
 import nbformat
+from nbformat.validator import normalize
+from nbformat.warnings import MissingIDFieldWarning
+
+from lib import fields
 
 KERNELSPEC = {"display_name": "Python 3", "language": "python", "name": "python3"}
 
 
-def declared(notebook: nbformat.NotebookNode, name: str) -> dict:
-    """Return {parameter: default} of the one cell tagged `parameters`; it may hold `NAME = literal` lines only.
+def read_notebook(path: Path) -> nbformat.NotebookNode:
+    """Return a notebook. Errors: ValueError that names file and line, or cell, for what is none."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", MissingIDFieldWarning)  # an older notebook's cells have none, and are given some
+        _, content = normalize(fields.content(path))
+    try:
+        nbformat.validate(content)
+    except nbformat.ValidationError as error:
+        where = ".".join(map(str, error.absolute_path))
+        raise ValueError(f"{path} is no valid notebook: {where or 'it'}: {error.message[:200]}; {fields.AGAIN}") from error
+    return nbformat.reads(json.dumps(content), as_version=4)  # joins lines that are kept apart
 
-    Papermill injects below that cell, so anything derived in it would silently keep the default's value.
-    """
+
+def declared(notebook: nbformat.NotebookNode, name: str) -> dict:
+    """Return {parameter: default} of the one cell tagged `parameters`; it may hold `NAME = literal` lines only."""
     cells = [c for c in notebook.cells if "parameters" in c.metadata.get("tags", [])]
     if len(cells) != 1:
         raise ValueError(f"notebook {name} has {len(cells)} cells tagged 'parameters', it needs exactly one")
-    found = {}
-    for line in ast.parse(cells[0].source).body:
-        target = line.targets[0] if isinstance(line, ast.Assign) and len(line.targets) == 1 else None
-        try:
-            found[target.id] = ast.literal_eval(line.value)
-        except (AttributeError, ValueError):
-            text = ast.get_source_segment(cells[0].source, line)
-            raise ValueError(
-                f"notebook {name}: the parameters cell holds {text!r}; only NAME = literal may stand there"
-            ) from None
-    return found
+    return {key: default for key, (default, _) in fields.literals(cells[0].source, name).items()}
 
 
 def typed(known: dict, given: dict, name: str) -> dict:

@@ -15,11 +15,10 @@ from pipelines.stage_environment import set_environment
 
 set_environment()
 
-import nbformat  # noqa: E402
 
 from lib.progress import bar  # noqa: E402
 from pipelines import outcome, terminal, warm, workspace  # noqa: E402
-from pipelines.notebook_file import clean, source, write  # noqa: E402
+from pipelines.notebook_file import clean, read_notebook, source, write  # noqa: E402
 from pipelines.outputs import settle  # noqa: E402
 
 
@@ -48,10 +47,10 @@ def main() -> int:
 def rerun(path: Path, copy: Path, check: bool) -> bool:
     """Run one notebook in the copy; return whether its bytes change."""
     result = Path("build/partial") / path.name
-    write(source(nbformat.read(path, as_version=4)), copy / result)
+    write(source(read_notebook(path)), copy / result)
     workspace.run(copy, "pipelines.kernel", str(result), check=True, stdout=subprocess.DEVNULL)
-    fresh = clean(nbformat.read(copy / result, as_version=4))
-    settle(fresh, nbformat.read(path, as_version=4))
+    fresh = clean(read_notebook(copy / result))
+    settle(fresh, read_notebook(path))
     write(fresh, copy / result)
     changed = (copy / result).read_bytes() != path.read_bytes()
     if changed and not check:

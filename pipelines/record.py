@@ -13,14 +13,12 @@ import shutil
 import sys
 from pathlib import Path
 
-import nbformat
-
 from lib import runs
 from lib.contests import published_words
 from lib.data.sources import SOURCES
 from lib.processes import die_with_parent
 from pipelines import outcome, provenance, workspace
-from pipelines.notebook_file import declared
+from pipelines.notebook_file import declared, read_notebook
 
 RECORDS, RECORDED = Path(__file__).with_name("records"), Path("reports/recorded")
 NAMING = ("series", "source", "data", "sets")  # parameters of trials that name data
@@ -61,7 +59,7 @@ def fetched(root: Path, params: dict) -> dict[str, str]:
 def given(root: Path, trial: dict) -> dict:
     """Return all parameters of a trial, those that it leaves out as its notebook declares them."""
     name = f"trials/{trial['notebook']}"
-    return declared(nbformat.read(root / f"notebooks/{name}.ipynb", 4), name) | trial["parameters"]
+    return declared(read_notebook(root / f"notebooks/{name}.ipynb"), name) | trial["parameters"]
 
 
 def listed(names: str | list[str] | dict) -> list[str]:

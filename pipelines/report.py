@@ -10,13 +10,13 @@ import shutil
 from importlib.metadata import version
 from pathlib import Path
 
-import nbformat
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from lib import claims, runs
 from lib.processes import die_with_parent
 from pipelines.markdown import html, table
+from pipelines.notebook_file import read_notebook
 
 REPORTS, TEMPLATES = Path("reports"), Path(__file__).with_name("templates")
 PACKAGES = ("torch", "numpy", "scipy", "scikit-learn", "pandas", "matplotlib", "dvc", "papermill")
@@ -50,7 +50,7 @@ def figures(folder: Path) -> list[dict]:
 def told(path: Path) -> list[dict]:
     """Return what an executed notebook tells: prose, code, and outputs as text or tables; its images are figures already."""
     cells = []
-    for cell in nbformat.read(path, as_version=4).cells:
+    for cell in read_notebook(path).cells:
         if cell.cell_type == "markdown":
             cells.append({"kind": "prose", "html": html(cell.source)})
             continue
@@ -70,7 +70,7 @@ def study(name: str) -> dict:
     """Return all that the report shows of one study."""
     folder, notebook = REPORTS / "studies" / name, REPORTS / "notebooks" / f"study-{name}.ipynb"
     cells = told(notebook)
-    prose = [c.source for c in nbformat.read(notebook, as_version=4).cells if c.cell_type == "markdown"]
+    prose = [c.source for c in read_notebook(notebook).cells if c.cell_type == "markdown"]
     title, _, question = prose[0].removeprefix("# ").partition("\n")
     return {
         "name": name,

@@ -26,7 +26,7 @@ import nbformat  # noqa: E402
 from lib import runs  # noqa: E402
 from pipelines import outcome, terminal  # noqa: E402
 from pipelines.kernel import execute  # noqa: E402
-from pipelines.notebook_file import clean, declared, typed, write  # noqa: E402
+from pipelines.notebook_file import clean, declared, read_notebook, typed, write  # noqa: E402
 from pipelines.outcome import StageError  # noqa: E402
 from pipelines.provenance import log_stage  # noqa: E402
 
@@ -71,7 +71,7 @@ def run(args: argparse.Namespace) -> None:
     source = Path("build/notebooks") / f"{args.notebook}.ipynb"
     if not source.exists():
         raise StageError(f"no notebook {source}; known: {sorted(p.stem for p in source.parent.rglob('*.ipynb'))}")
-    notebook = nbformat.read(source, as_version=4)
+    notebook = read_notebook(source)
     values = chosen(notebook, args)
     if runs.parameters()["scale"] == "smoke":
         compute_alone()

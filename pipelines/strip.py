@@ -4,6 +4,7 @@ Saving a notebook with new outputs in JupyterLab therefore reruns nothing.
 """
 
 import shutil
+import sys
 from pathlib import Path
 
 from lib.processes import die_with_parent
@@ -11,23 +12,35 @@ from pipelines.stage_environment import set_environment
 
 set_environment()
 
-import nbformat  # noqa: E402
-
-from pipelines.notebook_file import source, write  # noqa: E402
+from pipelines import outcome  # noqa: E402
+from pipelines.notebook_file import read_notebook, source, write  # noqa: E402
 
 TARGET, PARTIAL = Path("build/notebooks"), Path("build/partial/notebooks")
 
 
-def main() -> None:
-    """Write all clean copies, then put the folder in place."""
-    die_with_parent()
+def strip() -> int:
+    """Write all clean copies, then put the folder in place. Errors: StageError that names every notebook that is none."""
     shutil.rmtree(PARTIAL, ignore_errors=True)
+    faults = []
     for path in sorted(Path("notebooks").rglob("*.ipynb")):
-        if ".ipynb_checkpoints" not in path.parts:
-            write(source(nbformat.read(path, as_version=4)), PARTIAL / path.relative_to("notebooks"))
+        if ".ipynb_checkpoints" in path.parts:
+            continue
+        try:
+            write(source(read_notebook(path)), PARTIAL / path.relative_to("notebooks"))
+        except ValueError as error:
+            faults.append(str(error))
+    if faults:
+        raise outcome.StageError("\n  ".join(faults))
     shutil.rmtree(TARGET, ignore_errors=True)
     PARTIAL.rename(TARGET)
+    return 0
+
+
+def main() -> int:
+    """Do so; say in one message what stands in the way."""
+    die_with_parent()
+    return outcome.main_of(strip, "stage strip failed")
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -12,12 +12,11 @@ from pipelines.stage_environment import compute_alone, set_environment
 
 set_environment()  # before anything imports numpy or nbformat
 
-import nbformat  # noqa: E402
 
 from lib import runs  # noqa: E402
 from pipelines import outcome  # noqa: E402
 from pipelines.kernel import execute  # noqa: E402
-from pipelines.notebook_file import clean, write  # noqa: E402
+from pipelines.notebook_file import clean, read_notebook, write  # noqa: E402
 
 FAILED = Path("reports/failed")
 
@@ -64,7 +63,7 @@ def attempted(task: Task, attempt: Path, *, again: bool = True) -> dict:
     executed, result = attempt.with_suffix(".ipynb"), {}
 
     def work() -> None:
-        execute(nbformat.read(task.notebook, as_version=4), task.values | {"out": str(attempt)}, executed)
+        execute(read_notebook(Path(task.notebook)), task.values | {"out": str(attempt)}, executed)
         result.update(numbers(attempt / task.result))
 
     found = outcome.observe(work)
@@ -73,7 +72,7 @@ def attempted(task: Task, attempt: Path, *, again: bool = True) -> dict:
         attempt.mkdir()
         return attempted(task, attempt, again=False)
     if executed.exists() and found.word == "failed":
-        write(clean(nbformat.read(executed, as_version=4)), executed)
+        write(clean(read_notebook(executed)), executed)
     kept = outcome.put_away(executed, FAILED / f"sweep-{Path(task.state).name}-{task.key}.ipynb", found)
     hint = "; ".join(filter(None, [found.hint, kept]))
     return {"status": "done" if found.word == "done" else "failed", "error": found.said, "hint": hint, "result": result}

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import nbformat
 
 from lib import runs
-from pipelines.notebook_file import declared, source, typed
+from pipelines.notebook_file import declared, read_notebook, source, typed
 
 FIELDS = {"notebook", "fixed", "points", "result", "reads"}
 
@@ -57,7 +57,7 @@ def notebook(name: str) -> nbformat.NotebookNode:
     path = Path("notebooks") / f"{name}.ipynb"
     if not path.exists():
         raise ValueError(f"no notebook {path}; name one under notebooks/ without its ending, such as trials/one_network")
-    return source(nbformat.read(path, as_version=4))
+    return source(read_notebook(path))
 
 
 def drawn(told: dict) -> list[dict]:

@@ -1,5 +1,6 @@
 """A parameters cell says what each parameter may be; a form's values are held to it."""
 
+import json
 import math
 import re
 from pathlib import Path
@@ -8,10 +9,12 @@ import ipywidgets as widgets
 import nbformat
 import pytest
 
+from lib import fields as cells
 from lib import launch
 from lib.bottlenecks import BOTTLENECKS
 from lib.data import DATASETS
 from lib.fields import allowed, fields, literal
+from pipelines.notebook_file import read_notebook
 
 ROOT = Path(__file__).parents[1]
 CELL = """
@@ -98,3 +101,43 @@ def test_a_comment_that_contradicts_its_default_is_refused(read, line, message):
 def test_the_trial_offers_all_that_there_is():
     asked = {one.name: one for one in fields(ROOT / "notebooks/trials/one_network.ipynb")}
     assert set(asked["method"].choices) == set(BOTTLENECKS) and set(asked["source"].choices) <= set(DATASETS)
+
+
+BROKEN = {
+    "empty": (b"", "a.ipynb:1 is empty"),
+    "conflict": (b'{\n<<<<<<< HEAD\n "cells": []\n=======\n>>>>>>> other\n}', "a.ipynb:2 holds a merge conflict"),
+    "cut": (b'{"cells": [\n{"cell_type": "code",', "a.ipynb:2 is no JSON"),
+    "picture": (b"\x89PNG\r\n\x1a\n", "a.ipynb:1 is not UTF-8 text"),
+    "a list": (b"[]", "a.ipynb is no notebook of format 4"),
+    "newer": (b'{"cells": [], "metadata": {}, "nbformat": 5, "nbformat_minor": 0}', "its format: 5"),
+    "older": (b'{"worksheets": [], "metadata": {}, "nbformat": 3, "nbformat_minor": 0}', "its format: 3"),
+    "no cell": (b'{"cells": [3], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}', "a.ipynb is no notebook of format 4"),
+    "odd cell": (b'{"cells": [{"cell_type": "x"}], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}', "cells.0"),
+}
+
+
+@pytest.mark.parametrize("case", BROKEN)
+def test_what_is_no_notebook_is_named_with_its_line(tmp_path, case):
+    content, told = BROKEN[case]
+    (tmp_path / "a.ipynb").write_bytes(content)
+    with pytest.raises(ValueError, match=re.escape(told)):
+        read_notebook(tmp_path / "a.ipynb")
+
+
+def test_a_byte_order_mark_and_lines_kept_apart_are_read(tmp_path):
+    cell = {
+        "cell_type": "code",
+        "id": "a",
+        "metadata": {},
+        "source": ["x = 1\n", "y = 2"],
+        "outputs": [],
+        "execution_count": None,
+    }
+    book = {"cells": [cell], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+    (tmp_path / "a.ipynb").write_bytes(b"\xef\xbb\xbf" + json.dumps(book).encode())
+    assert read_notebook(tmp_path / "a.ipynb").cells[0].source == "x = 1\ny = 2"
+
+
+def test_a_parameters_cell_that_is_no_python_is_shown():
+    with pytest.raises(ValueError, match=re.escape("notebook mine: line 2 of the parameters cell, 'y = = 2': ")):
+        cells.literals("x = 1\ny = = 2\n", "mine")

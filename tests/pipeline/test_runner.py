@@ -27,6 +27,17 @@ def test_writes_results_and_an_executed_notebook_without_anything_that_varies(to
     assert b"papermill" not in text
 
 
+def test_every_notebook_that_is_none_is_named_and_nothing_is_copied(toy):
+    before = (toy.root / "build/notebooks/toy.ipynb").read_bytes()
+    (toy.root / "notebooks/empty.ipynb").write_text("")
+    (toy.root / "notebooks/merged.ipynb").write_text("<<<<<<< HEAD\n{}\n")
+    done = toy.python("-m", "pipelines.strip")
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    assert "stage strip failed: notebooks/empty.ipynb:1 is empty" in done.stderr
+    assert "notebooks/merged.ipynb:1 holds a merge conflict" in done.stderr
+    assert (toy.root / "build/notebooks/toy.ipynb").read_bytes() == before
+
+
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
