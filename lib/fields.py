@@ -62,14 +62,10 @@ def content(path: Path) -> dict:
         what = f"is no JSON ({error.msg})" if text.strip() else "is empty"
         raise ValueError(f"{path}:{error.lineno} {what}, as a notebook must be; {AGAIN}") from error
     book = found if isinstance(found, dict) else {}
-    cells, version = book.get("cells"), (book.get("nbformat"), book.get("nbformat_minor"))
-    if (
-        version[0] != 4
-        or type(version[1]) is not int
-        or not isinstance(cells, list)
-        or not all(isinstance(c, dict) for c in cells)
-    ):
-        raise ValueError(f"{path} is no notebook of format 4, with cells as a list (its format: {version[0]}); {AGAIN}")
+    version, cells = book.get("nbformat"), book.get("cells")
+    sound = isinstance(cells, list) and all(isinstance(cell, dict) for cell in cells)
+    if version != 4 or type(book.get("nbformat_minor")) is not int or not sound:
+        raise ValueError(f"{path} is no notebook of format 4, with cells as a list (its format: {version}); {AGAIN}")
     return found
 
 
