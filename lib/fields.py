@@ -8,6 +8,8 @@ import tokenize
 from pathlib import Path
 from typing import NamedTuple
 
+from lib import runs
+
 AGAIN = "save it again from JupyterLab, or `git checkout` it"
 NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
 RANGE = re.compile(rf"^({NUMBER}) to ({NUMBER})(, log)?(?=[;,.\s]|$)")
@@ -84,12 +86,14 @@ def literals(source: str, name: str) -> dict[str, tuple[object, int]]:
     for line in lines:
         target = line.targets[0] if isinstance(line, ast.Assign) and len(line.targets) == 1 else None
         try:
-            found[target.id] = ast.literal_eval(line.value), line.end_lineno
+            value = ast.literal_eval(line.value)
+            found[target.id] = value, line.end_lineno
         except (AttributeError, ValueError) as error:
             shown = ast.get_source_segment(source, line)
             raise ValueError(
                 f"notebook {name}: the parameters cell holds {shown!r}; only NAME = literal may stand there"
             ) from error
+        runs.check_keys(value, f"notebook {name}: {target.id}")
     return found
 
 
@@ -127,4 +131,5 @@ def literal(asked: Field, text: str) -> object:
         value = ast.literal_eval(text)
     except (ValueError, SyntaxError) as error:
         raise ValueError(f"{asked.name} must be written like {asked.default!r}, got {text!r}") from error
+    runs.check_keys(value, asked.name)
     return allowed(asked, value)

@@ -1,6 +1,7 @@
 """Parameters of stages, and the folders and small files that runs leave behind."""
 
 import json
+import re
 from pathlib import Path
 
 from ruamel.yaml import YAML
@@ -8,24 +9,74 @@ from ruamel.yaml.error import YAMLError
 
 ROOT = Path(__file__).resolve().parents[1]
 SCALES = ("smoke", "embedded", "paper")
+NAME = "[A-Za-z0-9_-]+"
+NAMED = ("data", "runs", "trials", "studies", "sweeps")  # sections of params.yaml whose keys become names of stages
 
 
 def read_yaml(path: Path) -> dict:
-    """Read YAML 1.2, the dialect in which DVC reads the same file (1e-3 is a number, yes a word)."""
+    """Read a mapping in YAML 1.2, the dialect in which DVC reads the same file (1e-3 is a number, yes a word).
+
+    Errors: ValueError for what is no YAML or no mapping, or has keys that are no text.
+    """
     try:
         content = YAML(typ="safe").load(path.read_text())
     except YAMLError as error:
-        raise ValueError(f"{path} is not valid YAML: {error}") from None
+        raise ValueError(f"{path} is not valid YAML: {error}") from error
+    if not isinstance(content, dict | None):
+        raise ValueError(f"{path} must hold `name: value` lines, got {content!r}")
+    check_keys(content, str(path))
     return {} if content is None else content
+
+
+def check_keys(content: object, where: str) -> None:
+    """Refuse keys of mappings that are no text, wherever they stand: JSON would make them text without a word."""
+    if isinstance(content, list | tuple):
+        for item in content:
+            check_keys(item, where)
+    if isinstance(content, dict):
+        for key, item in content.items():
+            if not isinstance(key, str):
+                raise ValueError(f"{where} has the key {key!r}, of type {type(key).__name__}; write it as text: '{key}'")
+            check_keys(item, f"{where}: {key}")
+
+
+def check_name(text: object, what: str) -> None:
+    """Refuse a name that YAML, DVC, a shell or a path could take for more than a name."""
+    if not isinstance(text, str) or not re.fullmatch(NAME, text):
+        free = re.sub(r"[^A-Za-z0-9_-]+", "_", str(text)).strip("_") or "mine"
+        raise ValueError(f"{what} is {text!r}; it may have letters a to z, digits, _ and - only, such as {free}")
+
+
+def check_path(text: object, what: str) -> None:
+    """Refuse a path that is not made of names, one below the other; the last may have a suffix."""
+    if not isinstance(text, str) or not re.fullmatch(rf"({NAME}/)*{NAME}(\.\w+)?", text):
+        raise ValueError(f"{what} is {text!r}; it must be a path below the repository of names in a-z, A-Z, 0-9, _ and -")
+
+
+def _check_names(params: dict) -> None:
+    """Refuse names in params.yaml that could not stand in a stage's name, command and paths."""
+    for kind in NAMED:
+        entries = params.get(kind) or {}
+        if not isinstance(entries, dict):
+            raise ValueError(f"{kind} in params.yaml must hold `name: value` lines, got {entries!r}")
+        for key, entry in entries.items():
+            check_name(key, f"a name in {kind} of params.yaml")
+            given = entry if isinstance(entry, dict) else {}
+            for part in given.keys() & {"family", "data"}:
+                check_name(given[part], f"{kind}.{key}.{part} in params.yaml")
+            for part in given.keys() & {"notebook", "reads"}:
+                for path in given[part] if isinstance(given[part], list) else [given[part]]:
+                    check_path(path, f"{kind}.{key}.{part} in params.yaml")
 
 
 def parameters(root: Path = ROOT, scale: str | None = None) -> dict:
     """Return params.yaml with the overlay of its scale laid over it.
 
     An overlay may only change what params.yaml already names, so a typo in it is an error.
-    Errors: unknown scale; a name in the overlay that params.yaml lacks.
+    Errors: unknown scale; a name in the overlay that params.yaml lacks; a name that is more than a name.
     """
     params = read_yaml(root / "params.yaml")
+    _check_names(params)
     scale = scale or params["scale"]
     if scale not in SCALES:
         raise ValueError(f"unknown scale {scale!r} in params.yaml; known: {', '.join(SCALES)}")
@@ -74,7 +125,11 @@ def folder(path: str) -> Path:
 
 
 def write_json(path: Path, content: object) -> None:
-    """Write JSON that reads well in a diff and is the same bytes for the same content; NaN is refused."""
+    """Write JSON that reads well in a diff and is the same bytes for the same content.
+
+    Errors: ValueError for NaN, and for keys that are no text.
+    """
+    check_keys(content, path.name)
     path.write_text(json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n")
 
 

@@ -9,7 +9,7 @@ import nbformat
 from nbformat.validator import normalize
 from nbformat.warnings import MissingIDFieldWarning
 
-from lib import fields
+from lib import fields, runs
 
 KERNELSPEC = {"display_name": "Python 3", "language": "python", "name": "python3"}
 
@@ -39,6 +39,7 @@ def typed(known: dict, given: dict, name: str) -> dict:
     """Return the given values if each is declared and of its default's type (a whole number may stand for a float)."""
     if unknown := sorted(set(given) - set(known)):
         raise ValueError(f"notebook {name} has no parameter {', '.join(unknown)}; it takes {', '.join(sorted(known))}")
+    runs.check_keys(given, f"a parameter of notebook {name}")
     for key, value in given.items():
         want = type(known[key])
         if type(value) is int and want is float:

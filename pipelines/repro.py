@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lib import runs
 from lib.processes import die_with_parent
 from pipelines import ledger, outcome, provenance, stage_times, terminal, tracked, upkeep, warm
 from pipelines.stage_environment import inherit_only_listed, set_environment
@@ -75,6 +76,7 @@ def reproduce(args: argparse.Namespace) -> int:
     with terminal.drawn(), alone(), warm.kernels():
         if args.scale:
             set_scale(args.scale)
+        runs.parameters(Path.cwd())  # what is wrong there is said before anything is done
         if faults := upkeep.faults():
             raise outcome.StageError("\n".join(faults))
         upkeep.prune()

@@ -35,6 +35,7 @@ def read(path: Path) -> Sweep:
 
     Errors: ValueError for an unknown field, notebook, parameter or type, a point that occurs twice, or no point.
     """
+    runs.check_name(path.stem, "the name of a sweep")
     if not path.exists():
         there = ", ".join(sorted(p.stem for p in path.parent.glob("*.yaml"))) or "none"
         raise ValueError(f"no sweep {path}; there are: {there}")
@@ -54,6 +55,7 @@ def read(path: Path) -> Sweep:
 
 def notebook(name: str) -> nbformat.NotebookNode:
     """Return the source of a notebook under notebooks/."""
+    runs.check_path(name, "the name of a notebook")
     path = Path("notebooks") / f"{name}.ipynb"
     if not path.exists():
         raise ValueError(f"no notebook {path}; name one under notebooks/ without its ending, such as trials/one_network")

@@ -141,3 +141,10 @@ def test_a_byte_order_mark_and_lines_kept_apart_are_read(tmp_path):
 def test_a_parameters_cell_that_is_no_python_is_shown():
     with pytest.raises(ValueError, match=re.escape("notebook mine: line 2 of the parameters cell, 'y = = 2': ")):
         cells.literals("x = 1\ny = = 2\n", "mine")
+
+
+def test_keys_of_a_mapping_are_text():
+    with pytest.raises(ValueError, match="notebook mine: plan has the key 1, of type int; write it as text: '1'"):
+        cells.literals("plan = {1: 0.5}", "mine")
+    with pytest.raises(ValueError, match="plan has the key 2"):
+        literal(cells.Field("plan", {}, None, None, False, [], ""), "{2: 0.5}")

@@ -1,5 +1,6 @@
 """What DVC lets pass, is found before a run: rotten objects, results of runs that are gone."""
 
+import json
 import os
 import shutil
 import signal
@@ -150,6 +151,20 @@ def test_a_result_stays_that_the_cache_has_lost(finished, monkeypatch, capsys):
     assert "but runs/b is kept: DVC's cache could not bring it back" in capsys.readouterr().out
     assert (finished.root / "runs/b/result.json").exists()
     (finished.root / "dvc.lock").write_text(lock), (finished.root / "params.yaml").write_text(params)
+
+
+@pytest.mark.parametrize("name", ["$(touch PWNED)", "`touch PWNED`", "my run", "a;touch PWNED", "../../x", "ä", ""])
+def test_a_name_that_is_more_than_a_name_is_refused_and_not_executed(finished, name):
+    before = {path: (finished.root / path).read_bytes() for path in ("params.yaml", "dvc.lock")}
+    finished.change("params.yaml", "  b: ", f"  {json.dumps(name)}: ")
+    done = finished.python("-m", "pipelines.repro")
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    assert f"a name in runs of params.yaml is {name!r}; it may have letters a to z, digits, _ and - only" in done.stderr
+    done = finished.python("-m", "dvc", "repro")  # by hand nothing stands before the shell
+    assert done.returncode and "Traceback" not in done.stderr
+    assert not list(finished.root.rglob("PWNED")) and (finished.root / "runs/b").exists()
+    for path, content in before.items():
+        (finished.root / path).write_bytes(content)
 
 
 def test_files_that_dvc_cannot_read_stop_a_run_and_remove_nothing(finished, monkeypatch):

@@ -39,8 +39,8 @@ STAGES = """stages:
     foreach: ${runs}
     do:
       cmd: >-
-        exec python -m pipelines.run_notebook toy reports/notebooks/train-${key}.ipynb runs.${key}.train
-        raw=raw.txt out=runs/${key}
+        exec python -m pipelines.run_notebook toy 'reports/notebooks/train-${key}.ipynb' 'runs.${key}.train'
+        raw=raw.txt 'out=runs/${key}'
       deps: [build/notebooks/toy.ipynb, raw.txt]
       params: [scale, seeds, "runs.${key}.train"]
       outs: ["runs/${key}", "reports/notebooks/train-${key}.ipynb"]
