@@ -105,7 +105,10 @@ def test_job_scripts_say_what_the_description_says(monkeypatch):
     [
         ("{kind: moon, jobs: 1, options: {}}", "must give kind (slurm, pbs, kubernetes), jobs and options"),
         ("{kind: slurm, jobs: 1}", "must give kind"),
-        ("{kind: kubernetes, jobs: 1, options: {}}", "needs the package dask-kubernetes; install it first"),
+        (
+            "{kind: kubernetes, jobs: 1, options: {}}",
+            "needs the package dask-kubernetes, which cannot be imported (No module named 'dask_kubernetes'); install it first",
+        ),
     ],
 )
 def test_refuses_a_cluster_that_it_cannot_open(tmp_path, text, message):
