@@ -8,9 +8,12 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from markupsafe import Markup
+from playwright.sync_api import sync_playwright
 
 from lib import runs
 from pipelines import workspace
+from pipelines.report import templates
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 browser = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")
@@ -19,8 +22,8 @@ FLAGS = [
     *("--disable-background-networking", "--disable-component-update", "--hide-scrollbars", "--enable-logging=stderr"),
 ]
 PROBE = """<script>addEventListener("load", () => {
-  const wide = document.documentElement.clientWidth;
-  const scrolls = e => e && (getComputedStyle(e).overflowX != "visible" || scrolls(e.parentElement));
+  const view = f.contentWindow, document = f.contentDocument, wide = document.documentElement.clientWidth;
+  const scrolls = e => e && (view.getComputedStyle(e).overflowX != "visible" || scrolls(e.parentElement));
   const all = [...document.body.querySelectorAll("*")];
   const found = {
     width: wide,
@@ -31,28 +34,25 @@ PROBE = """<script>addEventListener("load", () => {
     page: document.documentElement.scrollWidth,
     tex: [...document.querySelectorAll("math")].filter(m => m.textContent.includes("\\\\")).length,
   };
-  const pre = document.createElement("pre");
-  pre.id = "probe";
+  const pre = window.document.createElement("pre");
+  pre.id = "out";
   pre.textContent = JSON.stringify(found);
-  document.body.append(pre);
-});</script></body>"""
+  window.document.body.append(pre);
+});</script>"""
 
 
 def probed(page: Path, tmp_path: Path, width: int, *flags: str) -> tuple[dict, str]:
-    """Return what the page measured of itself at a width, and what the browser's console said.
+    """Return what was measured of a page at a width, and what the browser's console said.
 
-    A headless window is at least 500 wide, so narrow pages are measured in a frame of that width.
+    The page runs no script, so the frame around it measures; and a headless window is at least 500 wide, a frame is not.
     """
     reports, place = workspace.SMOKE.resolve() / "reports", tmp_path / "reports"
     shutil.copytree(reports, place)
-    copy = place / page.relative_to(reports)
-    copy.write_text(copy.read_text().replace("</body>", PROBE))
     frame = place / "frame.html"
-    inner = copy.relative_to(place)
+    inner = page.relative_to(reports)
     frame.write_text(
         f'<body style="margin:0"><iframe id="f" src="{inner}" style="width:{width}px;height:3000px;border:0"></iframe>'
-        '<script>addEventListener("load",()=>setTimeout(()=>{const p=document.createElement("pre");p.id="out";'
-        'p.textContent=f.contentDocument.getElementById("probe").textContent;document.body.append(p)},500))</script></body>'
+        f"{PROBE}</body>"
     )
     command = [CHROMIUM, *FLAGS, *flags, f"--user-data-dir={tmp_path / 'profile'}", "--allow-file-access-from-files"]
     command += [f"--window-size={max(width, 600)},3000", "--dump-dom", "--virtual-time-budget=5000", f"file://{frame}"]
@@ -89,7 +89,56 @@ def test_the_probe_can_fail(workbook, tmp_path):
         found, console = probed(page, tmp_path, 400)
     finally:
         page.write_text(before)
-    assert found["missing"] == ["lost"] and found["outside"] and found["page"] > 400 and "bad" in console
+    assert found["missing"] == ["lost"] and found["outside"] and found["page"] > 400 and "Content Security Policy" in console
+
+
+@pytest.fixture
+def chromium():
+    with sync_playwright() as driver:
+        chromium = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield chromium
+        chromium.close()
+
+
+@browser
+def test_the_policy_lets_through_what_pages_need(workbook, chromium):
+    reports = workbook.resolve() / "reports"
+    places = [reports / "index.html", reports / "provenance.html", *sorted((reports / "pages").glob("*.html"))]
+    for place in places:
+        page, said = chromium.new_page(), []
+        page.on("console", lambda message, said=said: said.append(message.text))
+        page.goto(f"file://{place}")
+        assert said == [], place
+        assert page.evaluate("[...document.images].every(i => i.naturalWidth > 0)"), place
+        assert page.evaluate("getComputedStyle(document.body).maxWidth") != "none", place
+        inner = [frame.text_content("body").split() for frame in page.frames[1:]]
+        assert all(inner) and len(inner) == (place.name == "index.html"), place
+        page.close()
+
+
+PLANTED = """
+<script>window.ran = "script"</script>
+<img src="data:," onerror="window.ran = 'onerror'">
+<svg onload="window.ran = 'onload'"></svg>
+<math><mtext><img src="data:," onerror="window.ran = 'math'"></mtext></math>
+<iframe srcdoc="<script>parent.ran = 'srcdoc'</script>"></iframe>
+<a id="link" href="javascript:void(window.ran = 'link')">link</a>
+"""
+
+
+@browser
+@pytest.mark.parametrize("policy", [True, False])
+def test_what_gets_past_the_cleaner_runs_only_without_the_policy(tmp_path, chromium, policy):
+    planted = templates().from_string('{% extends "base.html" %}{% block body %}{{ body }}{% endblock %}')
+    text = planted.render(body=Markup(PLANTED))
+    place = tmp_path / "page.html"
+    place.write_text(text if policy else re.sub("<meta http-equiv=[^>]*>", "", text))
+    page = chromium.new_page()
+    page.goto(f"file://{place}")
+    loaded = page.evaluate("window.ran ?? null")
+    page.evaluate("window.ran = null")
+    page.click("#link")
+    assert (loaded is None, page.evaluate("window.ran")) == ((True, None) if policy else (False, "link"))
 
 
 def test_pages_run_nothing_and_load_nothing(workbook):
