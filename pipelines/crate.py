@@ -24,7 +24,7 @@ from rocrate.rocrate import ROCrate
 
 from lib import runs
 from lib.processes import die_with_parent
-from pipelines import provenance
+from pipelines import outcome, provenance
 from pipelines.bibliography import works
 
 OUT, VALIDATOR = Path("build/crate"), "roc-validator==0.13.0"
@@ -136,11 +136,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, default=OUT)
     parser.add_argument("--validate", action=argparse.BooleanOptionalAction, default=True)
     args = parser.parse_args(argv)
-    try:
-        crate = built(Path.cwd())
-    except FileNotFoundError as error:
-        print(error, file=sys.stderr)
-        return 1
+    crate = built(Path.cwd())
     shutil.rmtree(args.out, ignore_errors=True)
     crate.write(args.out)
     print(f"crate: {args.out}/ro-crate-metadata.json")
@@ -152,4 +148,4 @@ def main(argv: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(outcome.main_of(main, "make crate"))

@@ -10,6 +10,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from pipelines import outcome
+
 LOCK, TARGET = Path("requirements.lock"), Path("environment.yml")
 CONSTRAINTS = ("torch==2.12.1", "torchvision==0.27.1")  # the newest pair built for each other, for CPU and GPU alike
 HEADER = "# Written from requirements.lock by `make lock`; edit pyproject.toml instead.\n"
@@ -36,14 +38,15 @@ def resolve() -> None:
     subprocess.run([sys.executable, "-m", "uv", "pip", "compile", "pyproject.toml", *flags, *plain], check=True)
 
 
-def main() -> None:
+def main() -> int:
     """Write environment.yml, after a fresh resolution if asked."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--lock", action="store_true", help="resolve pyproject.toml anew first")
     if parser.parse_args().lock:
         resolve()
     TARGET.write_text(environment(LOCK.read_text()))
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(outcome.main_of(main, "make lock"))

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 from lib import claims, runs
+from pipelines import outcome
 from pipelines.bibliography import works
 
 CLAIMS, EXPECTED, REPORT = Path("reports/claims.json"), Path("reports/expected.json"), Path("reports/index.html")
@@ -74,8 +75,11 @@ def show() -> None:
         print(f"differs from {EXPECTED}: {line}")
 
 
+def main() -> int:
+    """Accept or print."""
+    accept() if sys.argv[1:] == ["--accept"] else show()
+    return 0
+
+
 if __name__ == "__main__":
-    try:
-        accept() if sys.argv[1:] == ["--accept"] else show()
-    except FileNotFoundError as error:
-        sys.exit(str(error))
+    sys.exit(outcome.main_of(main, "make claims"))

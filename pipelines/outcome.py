@@ -70,6 +70,8 @@ def of(error: BaseException, memory: "Memory | None" = None) -> Outcome:
         return Outcome("failed", str(error), 1)
     if isinstance(error, subprocess.CalledProcessError):
         return Outcome("failed", _ended(error), 1)
+    if isinstance(error, OSError) and error.errno is None:  # one of our own, in whole sentences
+        return Outcome("failed", str(error), 1)
     if isinstance(error, OSError | RuntimeError):
         return Outcome("failed", f"{type(error).__name__}: {error}", 1)
     raise error

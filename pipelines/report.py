@@ -7,6 +7,7 @@ import base64
 import csv
 import hashlib
 import shutil
+import sys
 from importlib.metadata import version
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from markupsafe import Markup
 
 from lib import claims, runs
 from lib.processes import die_with_parent
+from pipelines import outcome
 from pipelines.markdown import html, table
 from pipelines.notebook_file import read_notebook
 
@@ -106,7 +108,7 @@ def write_csv(rows: list[dict], path: Path) -> None:
         writer.writerows(rows)
 
 
-def build() -> None:
+def build() -> int:
     """Write all pages beside their place, then put each in place."""
     params = runs.parameters(Path.cwd())
     studies = [study(name) for name in params["studies"]]
@@ -130,6 +132,7 @@ def build() -> None:
     for name in ("pages", "claims.json", "index.html"):
         (partial / name).replace(REPORTS / name)
     partial.rmdir()
+    return 0
 
 
 def write_provenance(root: Path, facts: dict[str, str]) -> None:
@@ -140,4 +143,4 @@ def write_provenance(root: Path, facts: dict[str, str]) -> None:
 
 if __name__ == "__main__":
     die_with_parent()
-    build()
+    sys.exit(outcome.main_of(build, "the report"))

@@ -17,7 +17,7 @@ import pyarrow.parquet as parquet
 
 from lib import board, runs
 from lib.processes import die_with_parent
-from pipelines import provenance
+from pipelines import outcome, provenance
 
 OUT, TEXT = Path("reports/scale.md"), Path(__file__).parent / "templates/scale.md"
 GROWS = {  # parameter -> power of its ratio; a list counts by its sum where it holds budgets, else by its length
@@ -171,4 +171,4 @@ def main(argv: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(outcome.main_of(main, "make scale"))
