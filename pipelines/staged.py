@@ -11,26 +11,26 @@ from pathlib import Path
 
 import nbformat
 
-from pipelines.notebook_file import clean, write
+from pipelines.notebook_file import clean, read_notebook, write
 
 LARGEST_MB = 2  # the longest notebook has 1.2, the largest file of .dvc/store 1.5
 
 
 def refusal(path: Path) -> str:
-    """Return why a file should not be committed as it is, nothing if it may be."""
+    """Return which file should not be committed as it is, and why; nothing if it may be."""
     if (size := path.stat().st_size / 1e6) > LARGEST_MB:
-        return f"has {size:.1f} MB, git keeps at most {LARGEST_MB} a file here; results and data are DVC's"
+        return f"{path} has {size:.1f} MB, git keeps at most {LARGEST_MB} a file here; results and data are DVC's"
     if path.suffix != ".ipynb":
         return ""
     try:
-        return "held what only running adds; it is rewritten, git add it again" if normalise(path) else ""
-    except (ValueError, nbformat.ValidationError) as error:
-        return f"is no notebook that Jupyter can read: {str(error).strip().splitlines()[0]}"
+        return f"{path} held what only running adds; it is rewritten, git add it again" if normalise(path) else ""
+    except ValueError as error:
+        return str(error)
 
 
 def normalise(path: Path) -> bool:
     """Write a notebook as it is stored; return whether that changed its bytes."""
-    notebook = clean(nbformat.read(path, as_version=4))
+    notebook = clean(read_notebook(path))
     changed = path.read_text() != nbformat.writes(notebook) + "\n"
     if changed:
         write(notebook, path)
@@ -41,9 +41,8 @@ def main(argv: list[str] | None = None) -> int:
     """Look at every file, say what is wrong with which."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("files", nargs="*", type=Path)
-    refused = {path: why for path in parser.parse_args(argv).files if (why := refusal(path))}
-    for path, why in refused.items():
-        print(f"{path} {why}")
+    refused = [why for path in parser.parse_args(argv).files if (why := refusal(path))]
+    print("\n".join(refused), end="\n" * bool(refused))
     return int(bool(refused))
 
 

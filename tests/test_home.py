@@ -218,7 +218,8 @@ def test_the_archive_relates_to_what_the_bibliography_cites():
 def hooked(tmp_path_factory):
     """A small repository with the hooks, installed as CONTRIBUTING says."""
     root = tmp_path_factory.mktemp("hooked")
-    shutil.copytree(ROOT / "pipelines", root / "pipelines", ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("lib", "pipelines"):
+        shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in (".pre-commit-config.yaml", "pyproject.toml", "notebooks/start_here.ipynb"):
         (root / name).parent.mkdir(exist_ok=True)
         shutil.copy(ROOT / name, root / name)
