@@ -114,14 +114,15 @@ def runner(task: Task, *, after: Callable[[], None] = lambda: None, bar: widgets
 def form(name: str) -> widgets.Box:
     """Return a form made from the parameters cell of a notebook, by its name under notebooks/, and a button that tries it.
 
-    A try writes to build/scratch, whatever `out` is, and leaves no result.
+    A try writes to a folder of its own in build/scratch, whatever `out` is, and leaves no result.
     """
     asked = [one for one in fields(runs.at(f"notebooks/{name}.ipynb")) if one.name != "out"]
     controls = [entry(one) for one in asked]
 
     def task() -> tuple[list[str], Counted]:
         values = {one.name: given(one, control.value) for one, control in zip(asked, controls, strict=True)}
-        return ["pipelines.attempt", name, json.dumps(values)], executed(f"build/scratch/{name}.ipynb")
+        place = runs.numbered(f"build/scratch/{name}")
+        return ["pipelines.attempt", name, json.dumps(values), "--place", place], executed(f"{place}.ipynb")
 
     return widgets.VBox([*controls, runner(task)])
 

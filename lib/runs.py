@@ -2,6 +2,7 @@
 
 import json
 import re
+from itertools import count
 from pathlib import Path
 
 from ruamel.yaml import YAML
@@ -122,6 +123,23 @@ def folder(path: str) -> Path:
     made = at(path)
     made.mkdir(parents=True, exist_ok=True)
     return made
+
+
+def numbered(path: str) -> str:
+    """Create the folder PATH-N of the least N that nobody has taken, and return its path, relative to the repository as given.
+
+    So two who ask at one time never write to one folder.
+    """
+    at(path).parent.mkdir(parents=True, exist_ok=True)
+    for number in count(1):
+        own = f"{path}-{number}"
+        if at(f"{own}.ipynb").exists():  # the notebook of one whose folder is gone
+            continue
+        try:
+            at(own).mkdir()
+        except FileExistsError:
+            continue
+        return own
 
 
 def write_json(path: Path, content: object) -> None:

@@ -2,7 +2,8 @@
 
 python -m pipelines.attempt NOTEBOOK '{"name": value, ...}'   prints the numbers of the metrics.json that it leaves, if any
 
-Meanwhile its executed copy grows at build/scratch/NAME.ipynb; a try that fails leaves it there with its traceback.
+Every try has a folder of its own, build/scratch/NOTEBOOK-1, -2, ...; meanwhile its executed copy grows beside it, and a try
+that fails leaves that there with its traceback. `make clean` takes them all away.
 """
 
 import argparse
@@ -16,43 +17,66 @@ from pipelines.stage_environment import compute_alone, inherit_only_listed, set_
 
 set_environment()
 
+from lib import runs  # noqa: E402
 from pipelines import outcome, terminal  # noqa: E402
 from pipelines.kernel import execute  # noqa: E402
 from pipelines.notebook_file import declared, typed  # noqa: E402
 from pipelines.sweep_point import numbers  # noqa: E402
 from pipelines.sweep_points import notebook  # noqa: E402
 
-SCRATCH = Path("build/scratch")
+SCRATCH = "build/scratch"
 
 
-def attempt(name: str, values: dict, place: Path) -> None:
-    """Run the notebook with its outputs in the folder, its executed copy beside it."""
-    source = notebook(name)
-    chosen = typed(declared(source, name), values, name)
-    shutil.rmtree(place, ignore_errors=True)
-    place.mkdir(parents=True)
-    execute(source, chosen | {"out": str(place)}, place.with_suffix(".ipynb"))
+def read(text: str) -> dict:
+    """Return the parameters that a JSON text gives. Errors: ValueError for what is no JSON, or no mapping."""
+    try:
+        values = json.loads(text)
+    except ValueError as error:
+        raise ValueError(f"{text!r} is no JSON: {error}; write parameters as '{{\"name\": value}}'") from error
+    if not isinstance(values, dict):
+        raise ValueError(f"parameters must be given as '{{\"name\": value}}', got {text!r}")
+    return values
+
+
+def taken(place: Path) -> Path:
+    """Return a folder that was made for this try. Errors: ValueError if something lies in it."""
+    if not place.is_dir() or any(place.iterdir()):
+        raise ValueError(f"--place {place} must be an empty folder; leave it out, and the try makes one")
+    return place
+
+
+def attempt(args: argparse.Namespace) -> int:
+    """Run the notebook with its outputs in a folder, its executed copy beside it; return the exit status.
+
+    Where it does not end well say one thing, and where it was stopped leave nothing.
+    """
+    source = notebook(args.notebook)
+    values = typed(declared(source, args.notebook), read(args.values), args.notebook)
+    place = taken(args.place) if args.place else Path(runs.numbered(f"{SCRATCH}/{args.notebook}"))
+    executed = place.with_suffix(".ipynb")
+    found = outcome.observe(lambda: execute(source, values | {"out": str(place)}, executed))
+    if found.word == "stopped":
+        shutil.rmtree(place, ignore_errors=True)
+        executed.unlink(missing_ok=True)
+    if found.word == "done" and (place / "metrics.json").exists():
+        print(json.dumps(numbers(place / "metrics.json")))
+    where = f"its notebook: {executed}" if executed.exists() else ""
+    outcome.say("; ".join(filter(None, [found.said, found.hint, where])))
+    return found.status
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run it; where it does not end well say one thing."""
+    """Read the command line and try."""
     die_with_parent()
     outcome.stop_on_signals()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("notebook")
-    parser.add_argument("values", type=json.loads, nargs="?", default={})
+    parser.add_argument("values", nargs="?", default="{}")
+    parser.add_argument("--place", type=Path, help="an empty folder to write to; without it, one of its own in build/scratch")
     args = parser.parse_args(argv)
     inherit_only_listed(), compute_alone()
-    place = SCRATCH / args.notebook
     with terminal.drawn():
-        found = outcome.observe(lambda: attempt(args.notebook, args.values, place))
-    if found.word != "done":
-        executed = place.with_suffix(".ipynb")
-        where = f"its notebook: {executed}" if executed.exists() else ""
-        outcome.say("; ".join(filter(None, [found.said, found.hint, where])))
-    elif (place / "metrics.json").exists():
-        print(json.dumps(numbers(place / "metrics.json")))
-    return found.status
+        return outcome.main_of(lambda: attempt(args), "the try failed")
 
 
 if __name__ == "__main__":

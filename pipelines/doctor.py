@@ -208,6 +208,8 @@ def runs_here() -> Iterator[Finding]:
             f"{len(failed)} notebooks failed when they last ran, such as {failed[0]}",
             "its traceback says why: `make lab` opens it",
         )
+    if (size := sum(path.stat().st_size for path in Path("build/scratch").rglob("*") if path.is_file())) > GB:
+        yield Finding("odd", f"tries take {size / GB:.1f} GB in build/scratch", "`make clean` takes them away")
     before = Path.cwd() / "build/write_test"
     try:
         before.parent.mkdir(exist_ok=True)

@@ -20,6 +20,7 @@ from lib.progress import bar  # noqa: E402
 from pipelines import outcome, terminal, warm, workspace  # noqa: E402
 from pipelines.notebook_file import clean, read_notebook, source, write  # noqa: E402
 from pipelines.outputs import settle  # noqa: E402
+from pipelines.working import alone  # noqa: E402
 
 
 def committed() -> list[Path]:
@@ -32,11 +33,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--check", action="store_true")
     check = parser.parse_args().check
-    copy = workspace.refresh()
-    if status := workspace.run(copy, "pipelines.repro", "--quiet").returncode:
-        return status
-    with terminal.drawn(), warm.kernels(copy, workspace.environment()):
-        changed = [path for path in bar(committed(), "notebooks") if rerun(path, copy, check)]
+    with alone(workspace.SMOKE.with_suffix(".lock"), "make notebooks"):
+        copy = workspace.refresh()
+        if status := workspace.run(copy, "pipelines.repro", "--quiet").returncode:
+            return status
+        with terminal.drawn(), warm.kernels(copy, workspace.environment()):
+            changed = [path for path in bar(committed(), "notebooks") if rerun(path, copy, check)]
     for path in changed:
         print(
             f"{path}: {'outputs are not those of a fresh smoke run; `make notebooks` rewrites them' if check else 'rewritten'}"

@@ -19,6 +19,7 @@ from lib.data.sources import SOURCES
 from lib.processes import die_with_parent
 from pipelines import outcome, provenance, workspace
 from pipelines.notebook_file import declared, read_notebook
+from pipelines.working import alone
 
 RECORDS, RECORDED = Path(__file__).with_name("records"), Path("reports/recorded")
 NAMING = ("series", "source", "data", "sets")  # parameters of trials that name data
@@ -98,11 +99,12 @@ def main() -> int:
     record = parser.parse_args().record
     if record not in known:
         raise ValueError(f"no record is defined for {record!r}; known: {', '.join(known)} (pipelines/records)")
-    copy = cloned(record)
-    if status := workspace.run(copy, "pipelines.repro", "--only", f"study@{study_of(record)}").returncode:
-        return status
-    RECORDED.mkdir(parents=True, exist_ok=True)
-    runs.write_json(RECORDED / f"{record}.json", evidence(record, copy))
+    with alone(Path(f"build/record/{record}.lock"), f"make record STUDY={record}"):
+        copy = cloned(record)
+        if status := workspace.run(copy, "pipelines.repro", "--only", f"study@{study_of(record)}").returncode:
+            return status
+        RECORDED.mkdir(parents=True, exist_ok=True)
+        runs.write_json(RECORDED / f"{record}.json", evidence(record, copy))
     print(f"recorded in {RECORDED / record}.json; commit it")
     return 0
 

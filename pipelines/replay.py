@@ -19,6 +19,7 @@ from lib import claims, runs
 from lib.processes import die_with_parent
 from pipelines import outcome, provenance, workspace
 from pipelines.sweep_points import canonical
+from pipelines.working import alone
 
 REFERENCE, COPY, CLAIMS = Path("reports/reference.json"), Path("build/replay"), Path("reports/claims.json")
 KEPT = ("measured", "spread", "rule", "verdict")
@@ -159,10 +160,11 @@ def main(argv: list[str] | None = None) -> int:
         runs.write_json(REFERENCE, stored | {runs.parameters(Path.cwd())["scale"]: state(Path.cwd())})
         return 0
     before = reference(args.scale)
-    if status := rerun(copy := cloned(), args.scale):
-        print("the clone's run stopped; see above for the stage and its message", file=sys.stderr)
-        return status
-    lines, good = told(before, state(copy))
+    with alone(COPY.with_suffix(".lock"), "make replay"):
+        if status := rerun(copy := cloned(), args.scale):
+            print("the clone's run stopped; see above for the stage and its message", file=sys.stderr)
+            return status
+        lines, good = told(before, state(copy))
     print("\n".join(lines))
     return int(not good)
 

@@ -4,13 +4,10 @@ python -m pipelines.repro [--scale smoke|embedded|paper] [--only STAGE] [--force
 """
 
 import argparse
-import fcntl
 import os
 import re
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,28 +15,12 @@ from lib import runs
 from lib.processes import die_with_parent
 from pipelines import ledger, outcome, provenance, stage_times, terminal, tracked, upkeep, warm
 from pipelines.stage_environment import inherit_only_listed, set_environment
+from pipelines.working import alone
 
 if TYPE_CHECKING:
     from dvc.stage import Stage
 
 LOCK = Path("build/repro.lock")
-
-
-@contextmanager
-def alone() -> Iterator[None]:
-    """Wait until no other run works in this folder, and say so."""
-    LOCK.parent.mkdir(exist_ok=True)
-    with LOCK.open("a+") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            lock.seek(0)
-            print(f"another make repro (process {lock.read().strip()}) works in this folder; waiting for it to end", flush=True)
-            fcntl.flock(lock, fcntl.LOCK_EX)
-        lock.truncate(0)
-        lock.write(str(os.getpid()))
-        lock.flush()
-        yield
 
 
 def set_scale(scale: str) -> None:
@@ -73,7 +54,7 @@ def run_stages(only: str | None, *, force: bool, run_cache: bool) -> None:
 def reproduce(args: argparse.Namespace) -> int:
     """Reproduce, stamp who ran it when, and show where the report is and what the claims came to."""
     start = time.monotonic()
-    with terminal.drawn(), alone(), warm.kernels():
+    with terminal.drawn(), alone(LOCK, "make repro"), warm.kernels():
         if args.scale:
             set_scale(args.scale)
         runs.parameters(Path.cwd())  # what is wrong there is said before anything is done

@@ -26,6 +26,7 @@ set_environment()
 from distributed import CancelledError, KilledWorker, as_completed  # noqa: E402
 from distributed.comm import CommClosedError  # noqa: E402
 
+from lib import runs  # noqa: E402
 from lib.progress import Report  # noqa: E402
 from pipelines import cluster, outcome, sweep_points, sweep_table, terminal, tracked  # noqa: E402
 from pipelines.kernel import execute  # noqa: E402
@@ -147,14 +148,16 @@ def again(sweep: sweep_points.Sweep, number: int) -> int:
     """Run one point anew, apart from the sweep; print its numbers and where its notebook is."""
     if not 0 <= number < len(sweep.values):
         raise ValueError(f"there is no point {number}; the sweep has points 0 to {len(sweep.values) - 1}")
-    state = Path("build/scratch") / f"{sweep.name}-{number}"
-    shutil.rmtree(state, ignore_errors=True)
+    state = Path(runs.numbered(f"build/scratch/{sweep.name}-{number}"))
     (state / "out").mkdir(parents=True)
     values = sweep.values[number] | {"out": str(state / "out")}
     executed = state / "notebook.ipynb"
     found = outcome.observe(lambda: execute(sweep_points.notebook(sweep.notebook), values, executed))
+    if found.word == "stopped":
+        shutil.rmtree(state)
     if found.word != "done":
-        outcome.say("; ".join(filter(None, [found.said, found.hint, f"its notebook: {executed}"])))
+        where = f"its notebook: {executed}" if executed.exists() else ""
+        outcome.say("; ".join(filter(None, [found.said, found.hint, where])))
         return found.status
     for name, value in (sweep.points[number] | numbers(state / "out" / sweep.result)).items():
         print(f"{name} = {value}")

@@ -1,5 +1,6 @@
 """The launcher in JupyterLab, in a real browser: stages as they stand, a form that runs a notebook, sweeps, a table to sort."""
 
+import json
 import re
 import shutil
 import signal
@@ -55,19 +56,37 @@ def test_a_try_tells_its_numbers_or_its_error(toy):
     for values, message in (
         ('{"epohcs": 7}', "notebook toy has no parameter epohcs; it takes epochs"),
         ('{"epochs": "many"}', "parameter epochs of notebook toy must be int like 3, got 'many'"),
-        ('{"mode": "nan"}', "FloatingPointError: loss became NaN at epoch 12; its notebook: build/scratch/toy.ipynb"),
+        ('{"mode": "nan"}', "FloatingPointError: loss became NaN at epoch 12; its notebook: build/scratch/toy-2.ipynb"),
+        ("[1]", "parameters must be given as '{\"name\": value}', got '[1]'"),
+        ("{epochs: 7}", "'{epochs: 7}' is no JSON"),
     ):
         done = toy.python("-m", "pipelines.attempt", "toy", values)
         assert done.returncode == 1 and message in done.stderr and "Traceback" not in done.stderr
 
 
 def test_a_try_that_is_ended_leaves_no_kernel(toy):
-    (toy.root / "build/scratch/toy/half").unlink(missing_ok=True)
+    before = sorted((toy.root / "build/scratch").iterdir())
     command = [sys.executable, "-m", "pipelines.attempt", "toy", '{"wait": 60}']
     running = subprocess.Popen(command, cwd=toy.root, env=toy.environment)
-    wait_for(toy.root / "build/scratch/toy/half")
+    wait_for(toy.root / "build/scratch/toy-3/half")
     running.terminate()
     assert running.wait(10) == 128 + signal.SIGTERM and processes_end_in(toy.root, seconds=10)
+    assert sorted((toy.root / "build/scratch").iterdir()) == before
+
+
+def test_tries_at_one_time_do_not_mix(toy):
+    before = set((toy.root / "build/scratch").iterdir())
+    command = [sys.executable, "-m", "pipelines.attempt", "toy"]
+    streams = {"cwd": toy.root, "env": toy.environment, "stdout": subprocess.PIPE, "text": True}
+    tries = [subprocess.Popen([*command, json.dumps({"epochs": n, "wait": 1.0})], **streams) for n in (11, 12, 13)]
+    said = [json.loads(one.communicate(timeout=120)[0]) for one in tries]
+    assert [one["epochs"] for one in said] == [11, 12, 13] and all(one.returncode == 0 for one in tries)
+    made = set((toy.root / "build/scratch").iterdir()) - before
+    assert sorted(path.suffix for path in made) == ["", "", "", ".ipynb", ".ipynb", ".ipynb"]
+    found = {runs.read_json(path / "metrics.json")["epochs"] for path in made if path.is_dir()}
+    assert found == {11, 12, 13}
+    done = toy.python("-m", "pipelines.attempt", "toy", "--place", str(min(made)))
+    assert done.returncode == 1 and "must be an empty folder; leave it out" in done.stderr
 
 
 def status(page, stage: str):
@@ -113,7 +132,8 @@ def test_a_form_runs_its_notebook_and_tells_its_numbers(page, toy):
     press(page, 1, "Run")
     expect(said(page, 1)).to_contain_text('"epochs": 4.0, "rate": 2.5', timeout=60_000)
     expect(page.locator(".jupyter-widgets .progress-bar-success")).to_have_count(2)
-    assert not (toy.root / "runs/scratch").exists() and (toy.root / "build/scratch/toy/metrics.json").exists()
+    assert not (toy.root / "runs/scratch").exists()
+    assert any(runs.read_json(path)["rate"] == 2.5 for path in (toy.root / "build/scratch").glob("toy-*/metrics.json"))
 
 
 @browser

@@ -211,7 +211,7 @@ def test_a_dead_kernel_is_told_with_the_memory_and_its_notebook_kept(book):
     assert nbformat.read(book.root / found[1], 4).cells and book.half_made() == []
     done = book.python("-m", *ATTEMPT, '{"mode": "die"}')
     assert done.returncode == 1 and done.stderr.startswith("its kernel died; ") and "Traceback" not in done.stderr
-    assert nbformat.read(book.root / "build/scratch/toy.ipynb", 4).cells
+    assert nbformat.read(book.root / "build/scratch/toy-1.ipynb", 4).cells
 
 
 def test_a_stage_that_was_killed_is_named(book):
@@ -262,7 +262,7 @@ def test_a_kernel_takes_nothing_from_a_home_or_a_login_shell(hostile):
     assert hostile.stage().returncode == 0
     assert runs.read_json(hostile.root / "runs/a/result.json") == plain
     assert hostile.python("-m", *ATTEMPT).returncode == 0
-    assert runs.read_json(hostile.root / "build/scratch/toy/result.json") == plain
+    assert runs.read_json(hostile.root / "build/scratch/toy-1/result.json") == plain
     hostile.slow(0.0)
     sweep = hostile.root / "pipelines/sweeps/mine.yaml"
     sweep.write_text(sweep.read_text() + "result: result.json\n")
@@ -277,7 +277,7 @@ def test_one_point_again_that_fails_says_so_and_keeps_its_notebook(book):
     book.slow(0.0, mode="nan")
     done = book.python("-m", "pipelines.sweep", "pipelines/sweeps/mine.yaml", "--point", "0")
     assert done.returncode == 1 and "Traceback" not in done.stderr
-    assert "FloatingPointError: loss became NaN" in done.stderr and "build/scratch/mine-0/notebook.ipynb" in done.stderr
+    assert "FloatingPointError: loss became NaN" in done.stderr and "build/scratch/mine-0-1/notebook.ipynb" in done.stderr
 
 
 # What else a person runs: it works on a terminal too, and shows that it does.

@@ -1,0 +1,24 @@
+"""One at a time: who works in a folder holds a lock, and who comes later waits."""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def alone(lock: Path, work: str) -> Iterator[None]:
+    """Wait until no other process does the same work in this folder, and say so."""
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with lock.open("a+") as held:
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            held.seek(0)
+            print(f"another {work} (process {held.read().strip()}) works in this folder; waiting for it to end", flush=True)
+            fcntl.flock(held, fcntl.LOCK_EX)
+        held.truncate(0)
+        held.write(str(os.getpid()))
+        held.flush()
+        yield
