@@ -3,12 +3,14 @@
 import importlib
 import os
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import dask
-from distributed import Client, LocalCluster, Worker, WorkerPlugin
+from distributed import Client, LocalCluster, Security, Worker, WorkerPlugin
+from distributed.deploy import Cluster
 
 from lib import runs
 from pipelines import outcome, warm
@@ -19,6 +21,8 @@ KINDS = {  # kind in YAML -> module and class
     "pbs": ("dask_jobqueue", "PBSCluster"),
     "kubernetes": ("dask_kubernetes.operator", "KubeCluster"),
 }
+BLANK = {"dashboard": False, "dashboard_address": "127.0.0.1:0"}  # of a scheduler, which opens that port whatever it shows
+NO_PAGES = "export DASK_DISTRIBUTED__WORKER__HTTP__ROUTES='[]'"
 
 
 class Kernels(WorkerPlugin):
@@ -62,29 +66,71 @@ def gpus() -> list[str]:
     return listed.stdout.split()
 
 
-def described(path: Path) -> tuple[type, dict, int]:
-    """Return the class, its options and the number of jobs of a cluster that YAML describes as {kind, jobs, options}.
+def described(path: Path) -> tuple[type, dict, int, bool]:
+    """Return the class, its options, the number of jobs, and whether it has TLS, of a cluster that YAML describes.
 
-    Errors: ValueError for unknown fields or kind, or a package that is not installed.
+    It gives {kind, jobs, options}, and `tls: false` where no credential is wanted. Errors: ValueError for unknown fields or
+    kind, a package that is not installed, or a kind that knows no TLS.
     """
     told = runs.read_yaml(path)
-    if set(told) != {"kind", "jobs", "options"} or told["kind"] not in KINDS:
-        raise ValueError(f"{path} must give kind ({', '.join(KINDS)}), jobs and options, got {told}")
+    tls = told.pop("tls", True)
+    if set(told) != {"kind", "jobs", "options"} or told["kind"] not in KINDS or not isinstance(tls, bool):
+        raise ValueError(f"{path} must give kind ({', '.join(KINDS)}), jobs and options, and may give tls, got {told}")
     package, name = KINDS[told["kind"]]
+    if tls and told["kind"] == "kubernetes":
+        raise ValueError(
+            f"{path}: the operator for Kubernetes starts workers without TLS, so that whoever reaches the scheduler in that "
+            "cluster could run code; give the tls:// address of a scheduler that you start, or, where a NetworkPolicy keeps "
+            "all others out, write `tls: false`"
+        )
     try:
-        return getattr(importlib.import_module(package), name), told["options"], told["jobs"]
+        return getattr(importlib.import_module(package), name), told["options"], told["jobs"], tls
     except ImportError as error:
         wanted = package.split(".")[0].replace("_", "-")
         raise ValueError(f"{path} needs the package {wanted}, which cannot be imported ({error}); install it first") from error
 
 
+@contextmanager
+def started(path: Path) -> Iterator[Cluster]:
+    """Yield the cluster that a YAML file describes; the keys of its jobs lie meanwhile in a folder of this user's alone."""
+    kind, options, _, tls = described(path)
+    with ExitStack() as stack:
+        stack.enter_context(_without_pages())
+        if tls:
+            Path("build").mkdir(exist_ok=True)
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="keys-", dir=Path("build").absolute()))
+            own = {"security": _stored(Security.temporary(), Path(folder)), "scheduler_options": BLANK}
+            own["worker_extra_args"] = ["--no-dashboard"]
+            own["job_script_prologue"] = [NO_PAGES, *options.get("job_script_prologue", [])]
+            options = own | {name: value for name, value in options.items() if name != "job_script_prologue"}
+        yield stack.enter_context(kind(**options))
+
+
+def _stored(security: Security, folder: Path) -> Security:
+    """Return a credential whose parts lie as files in a folder, where jobs on other machines read them."""
+    parts = {name: getattr(security, name) for name in ("tls_ca_file", "tls_worker_cert", "tls_worker_key")}
+    for name, text in parts.items():
+        (folder / name).write_text(text)
+    ca, cert, key = (str(folder / name) for name in parts)
+    roles = ("client", "scheduler", "worker")
+    own = {f"tls_{role}_cert": cert for role in roles} | {f"tls_{role}_key": key for role in roles}
+    return Security(require_encryption=True, tls_ca_file=ca, **own)
+
+
 def script(path: Path) -> str:
     """Return the job script by which a described cluster would start a worker."""
-    kind, options, _ = described(path)
+    kind = described(path)[0]
     if not hasattr(kind, "job_script"):
         raise ValueError(f"{path}: {kind.__name__} starts no jobs by script")
-    with kind(**options) as cluster:
+    with started(path) as cluster:
         return cluster.job_script()
+
+
+@contextmanager
+def _without_pages() -> Iterator[None]:
+    """Have schedulers and workers of this process show no pages, as those ask for no credential."""
+    with dask.config.set({"distributed.scheduler.http.routes": [], "distributed.worker.http.routes": []}):
+        yield
 
 
 @contextmanager
@@ -93,6 +139,8 @@ def opened(where: str, *, workers: int | None = None, isolated: bool = False) ->
 
     Local workers are processes of one thread, one a core, or one a GPU where there are GPUs; they share one server of kernels.
     Threads of one process take as long (24 short notebooks on two cores: 15.6 s, processes 15.9 s) and die together.
+    What is started here listens to those who have its key, and on this machine alone where it is local; a scheduler at an
+    address is spoken to by TLS if the address begins so, with the certificates that Dask's own configuration names.
     """
     set_environment()  # again: importing distributed has set a hash seed of its own
     with ExitStack() as stack:
@@ -103,15 +151,20 @@ def opened(where: str, *, workers: int | None = None, isolated: bool = False) ->
             if not (isolated or found or "HOURGLASS_WARM" in os.environ):
                 stack.enter_context(warm.kernels())
             count = workers or len(found) or int(os.environ.get("HOURGLASS_WORKERS", "0")) or len(os.sched_getaffinity(0))
-            options = {"threads_per_worker": 1, "dashboard_address": ":0", "silence_logs": "CRITICAL"}
+            options = {"threads_per_worker": 1, "silence_logs": "CRITICAL", "scheduler_kwargs": BLANK}
+            options |= {"host": "127.0.0.1", "security": Security.temporary()}
+            stack.enter_context(_without_pages())
             with outcome.deferred():  # workers leave Ctrl-C to this process
                 place = stack.enter_context(LocalCluster(n_workers=count, **options))
         elif where.endswith(".yaml"):
-            kind, options, jobs = described(Path(where))
-            place = stack.enter_context(kind(**options))
-            place.scale(workers or jobs)
+            place = stack.enter_context(started(Path(where)))
+            place.scale(workers or described(Path(where))[2])
         else:
             place = where
+            if not where.startswith("tls://"):
+                outcome.say(
+                    f"the scheduler at {where} asks for no credential: who reaches it runs code; start it with TLS (tls://)"
+                )
         client = stack.enter_context(Client(place, timeout="20s"))
         client.register_plugin(Kernels(isolated=isolated, gpus=found))
         yield client

@@ -7,11 +7,15 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 
 import nbformat
 import pandas as pd
+import psutil
 import pytest
+import requests
+from distributed import Client, Security
 
 from pipelines.notebook_file import KERNELSPEC
 from pipelines.sweep_point import numbers
@@ -192,6 +196,42 @@ def test_two_sweeps_at_once_do_not_mix_and_one_is_not_run_twice(toy):
     assert again.returncode == 1 and "the sweep one is running already" in again.stderr
     assert (first.wait(120), second.wait(120)) == (0, 0)
     assert toy.table("one").y.tolist() == [0, 1, 4, 9] and toy.table("two").y.tolist() == [16, 25, 36, 49]
+
+
+def listening(process):
+    """(address, port) of every socket at which a process or one that it started listens."""
+    family = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
+    found = set()
+    for each in family:
+        with suppress(psutil.NoSuchProcess):  # a kernel that has ended meanwhile
+            found |= {one.laddr[:2] for one in each.net_connections(kind="inet") if one.status == psutil.CONN_LISTEN}
+    return found
+
+
+def refused(address, security=None):
+    """Whether a scheduler, or a worker, takes nobody without its key."""
+    try:
+        with Client(address, timeout="3s", security=security, set_as_default=False):
+            return False
+    except (OSError, RuntimeError, ValueError):
+        return True
+
+
+@pytest.mark.filterwarnings("ignore")  # what a client that is turned away says of itself
+def test_a_running_sweep_listens_to_nobody_without_its_key(toy):
+    running = toy.begin(*toy.write("mine", points=range(40), wait=2.0), "--workers", "2")
+    grown(toy, "mine", 1)
+    found = listening(running)
+    assert len(found) >= 4 and {address for address, _ in found} == {"127.0.0.1"}
+    for _, port in found:
+        try:
+            assert requests.get(f"http://127.0.0.1:{port}/health", timeout=5).status_code == 404
+            assert requests.get(f"http://127.0.0.1:{port}/status", timeout=5).status_code == 404
+            assert requests.get(f"http://127.0.0.1:{port}/proxy/{port}/127.0.0.1/", timeout=5).status_code == 404
+        except requests.ConnectionError:  # it speaks TLS
+            assert refused(f"tcp://127.0.0.1:{port}") and refused(f"tls://127.0.0.1:{port}", Security.temporary())
+    running.terminate()
+    assert running.wait(60) == 128 + signal.SIGTERM
 
 
 def test_a_scheduler_at_an_address_may_end(toy):
