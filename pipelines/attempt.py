@@ -54,7 +54,8 @@ def attempt(args: argparse.Namespace) -> int:
     values = typed(declared(source, args.notebook), read(args.values), args.notebook)
     place = taken(args.place) if args.place else Path(runs.numbered(f"{SCRATCH}/{args.notebook}"))
     executed = place.with_suffix(".ipynb")
-    found = outcome.observe(lambda: execute(source, values | {"out": str(place)}, executed))
+    with terminal.drawn():
+        found = outcome.observe(lambda: execute(source, values | {"out": str(place)}, executed))
     if found.word == "stopped":
         shutil.rmtree(place, ignore_errors=True)
         executed.unlink(missing_ok=True)
@@ -75,8 +76,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--place", type=Path, help="an empty folder to write to; without it, one of its own in build/scratch")
     args = parser.parse_args(argv)
     inherit_only_listed(), compute_alone()
-    with terminal.drawn():
-        return outcome.main_of(lambda: attempt(args), "the try failed")
+    return outcome.main_of(lambda: attempt(args), "the try failed")
 
 
 if __name__ == "__main__":
