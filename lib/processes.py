@@ -5,21 +5,40 @@ import multiprocessing
 import os
 import signal
 import sys
+import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 
 PR_SET_PDEATHSIG = 1
+LOOK = 0.5  # seconds between two looks at a parent, where only looking tells that it has ended
+
+
+def cores() -> int:
+    """Return how many cores this process may use: all of the machine, where a system has no way to give it fewer."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def die_with_parent() -> None:
-    """Ask Linux to kill this process when its parent ends, and end at once if it already has.
+    """Have this process killed when its parent ends, and end at once if it already has: by Linux, elsewhere by a thread.
 
     After `kill -9` of make or dvc nothing of a run then goes on computing.
     """
     parent = os.getppid()
-    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    system = ctypes.CDLL(None, use_errno=True)
+    if not hasattr(system, "prctl"):
+        threading.Thread(target=_watch, args=(parent,), name="parent", daemon=True).start()
+        return
+    system.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _watch(parent: int) -> None:
+    """Kill this process once its parent is another one, as whose parent has ended is given another."""
+    while os.getppid() == parent:
+        time.sleep(LOOK)
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 def each(function: Callable, items: Iterable, *, workers: int | None = None) -> Iterator:
@@ -30,7 +49,7 @@ def each(function: Callable, items: Iterable, *, workers: int | None = None) -> 
     worker everything is computed in this process. An exception of the function is raised here.
     """
     items = list(items)
-    workers = min(len(items), workers or int(os.environ.get("HOURGLASS_WORKERS", "0")) or len(os.sched_getaffinity(0)))
+    workers = min(len(items), workers or int(os.environ.get("HOURGLASS_WORKERS", "0")) or cores())
     if workers < 2:
         yield from map(function, items)
         return

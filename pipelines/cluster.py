@@ -13,6 +13,7 @@ from distributed import Client, LocalCluster, Security, Worker, WorkerPlugin
 from distributed.deploy import Cluster
 
 from lib import runs
+from lib.processes import cores
 from pipelines import outcome, warm
 from pipelines.stage_environment import set_environment
 
@@ -150,7 +151,7 @@ def opened(where: str, *, workers: int | None = None, isolated: bool = False) ->
             found = gpus()
             if not (isolated or found or "HOURGLASS_WARM" in os.environ):
                 stack.enter_context(warm.kernels())
-            count = workers or len(found) or int(os.environ.get("HOURGLASS_WORKERS", "0")) or len(os.sched_getaffinity(0))
+            count = workers or len(found) or int(os.environ.get("HOURGLASS_WORKERS", "0")) or cores()
             options = {"threads_per_worker": 1, "silence_logs": "CRITICAL", "scheduler_kwargs": BLANK}
             options |= {"host": "127.0.0.1", "security": Security.temporary()}
             stack.enter_context(_without_pages())

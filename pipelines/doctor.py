@@ -16,6 +16,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from lib.processes import cores
+
 GB = 1 << 30
 ENVIRONMENT_GB, RUN_GB = 8, 2  # free disk that setting up and that a run want
 LEAST_MEMORY_GB = 6
@@ -53,8 +55,8 @@ class Finding(NamedTuple):
 
 def machine() -> Iterator[Finding]:
     """Look at cores, memory and disk."""
-    cores, whole = len(os.sched_getaffinity(0)), memory()
-    yield Finding("good", f"{cores} cores, {instructions()}")
+    whole = memory()
+    yield Finding("good", f"{cores()} cores, {instructions()}")
     enough = whole >= LEAST_MEMORY_GB * GB
     cure = f"a run takes up to {LEAST_MEMORY_GB} GB; where a stage's kernel dies, HOURGLASS_WORKERS=1 make repro takes less"
     yield Finding("good" if enough else "odd", f"{whole / GB:.1f} GB of memory", "" if enough else cure)
@@ -78,7 +80,8 @@ def instructions() -> str:
     text = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
     name = re.search(r"^model name\s*: (.*)$", text, re.M)
     widest = next((f"{kind.upper()}" for kind in ("avx512f", "avx2", "avx", "sse2") if f" {kind}" in text), "no vectors known")
-    return f"{name[1] if name else 'a processor without a name'}, {widest}"
+    told = name[1] if name else asked(["sysctl", "-n", "machdep.cpu.brand_string"])  # so on macOS
+    return f"{told or 'a processor without a name'}, {widest}"
 
 
 def environment() -> str:

@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 
 from lib import runs
+from pipelines.doctor import asked
 from pipelines.outcome import StageError
 
 LOG = Path("build/logs/stages.csv")  # executed notebook of a stage, when, seconds, scale
@@ -55,9 +56,10 @@ def commit(folder: Path = Path()) -> str:
 
 
 def processor() -> str:
-    """Return the processor's name as Linux gives it."""
+    """Return the processor's name as Linux or macOS gives it, its family where neither does."""
     lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
-    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.processor())
+    told = next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), "")
+    return told or asked(["sysctl", "-n", "machdep.cpu.brand_string"]) or platform.processor()
 
 
 def machine() -> str:

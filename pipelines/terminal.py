@@ -17,6 +17,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TextIO
 
+import psutil
 from tqdm import tqdm
 
 from lib.progress import DELAY
@@ -102,7 +103,7 @@ class _Screen:
             came, _ = self.told.get(report["key"], (time.time(), None))
             self.told[report["key"]] = came, report
         for key, (came, report) in list(self.told.items()):
-            if report["n"] is None or not Path(f"/proc/{report['pid']}").exists():  # ended, or its process was killed
+            if report["n"] is None or not psutil.pid_exists(report["pid"]):  # ended, or its process was killed
                 self.drop(key)
             elif key in self.bars:
                 self.bars[key].show(report)
@@ -179,7 +180,7 @@ def _columns(terminal: TextIO) -> int:
 def short_folder() -> str:
     """Return where sockets may lie: the folder for temporary files, or /tmp where its name is too long for their paths."""
     folder = tempfile.gettempdir()
-    return folder if len(os.fsencode(folder)) <= 60 else "/tmp"  # a socket's path has at most 107 bytes
+    return folder if len(os.fsencode(folder)) <= 60 else "/tmp"  # a socket's path has at most 103 bytes on macOS, 107 on Linux
 
 
 def _flush(*streams: TextIO) -> None:

@@ -44,9 +44,26 @@ OWN = ("HOURGLASS_", "JPY_", "DVC_", "PYTEST_", "PWD=", "OLDPWD=", "SHLVL=", "_=
 OWN += ("IPYTHONDIR=", "DASK_", "SLURM_", "PBS_")
 
 
+def can_fork() -> bool:
+    """Return whether this system has what the server works by. A fork on macOS may crash in Apple's own libraries."""
+    if sys.platform == "darwin" or not hasattr(socket, "SOCK_SEQPACKET"):
+        return False
+    try:
+        os.close(os.pidfd_open(os.getpid()))
+    except (AttributeError, OSError):  # not Linux, or one before 5.3
+        return False
+    return Path("/proc/self/task").exists()
+
+
 @contextmanager
-def kernels(folder: Path = Path(), environment: dict[str, str] | None = None) -> Iterator[subprocess.Popen]:
-    """Have a server, working in the folder, fork the kernels that this process and its children start meanwhile."""
+def kernels(folder: Path = Path(), environment: dict[str, str] | None = None) -> Iterator[subprocess.Popen | None]:
+    """Have a server, working in the folder, fork the kernels that this process and its children start meanwhile.
+
+    Where that cannot be there is none, and every kernel starts by itself.
+    """
+    if not can_fork():
+        yield None
+        return
     with tempfile.TemporaryDirectory(prefix="hourglass-", dir=short_folder()) as private:
         path = f"{private}/kernels"
         with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
