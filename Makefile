@@ -1,4 +1,5 @@
-# make repro and make test need Linux, Python >= 3.11, git and make; everything else they set up themselves.
+# make repro and make test need Linux or macOS, Python >= 3.11, git and make; everything else they set up themselves.
+# Written for GNU make 3.81 and the tools of either system: no option that only one has.
 # What a user gives is quoted, never read by a shell: $(call given,NAME).
 SCALE ?= embedded
 given = '$(subst ','\'',$(value $1))'
@@ -7,16 +8,18 @@ export HOURGLASS_ENV := $(or $(value ENV),$(value HOURGLASS_ENV))
 export HOURGLASS_ENV_FROM := $(origin ENV)
 export HOURGLASS_TORCH := $(value TORCH)
 export HOURGLASS_ARGS := $(value ARGS)
-# Tests run as on this processor, or with OTHER_CPU=1 as on an older one (pipelines/other_cpu.py).
-PYTEST = python $(if $(value OTHER_CPU),-m pipelines.other_cpu python) -m pytest
-unexport ENV TORCH ARGS OTHER_CPU SCALE NAME STUDY CLUSTER POINT
+# Tests run as on this processor and system, or with OTHER_CPU=1 as on an older one (pipelines/other_cpu.py), with
+# OTHER_SYSTEM=1 without what only Linux has (tests/other_system.py).
+OTHER = $(if $(value OTHER_CPU),-m pipelines.other_cpu python) $(if $(value OTHER_SYSTEM),-m tests.other_system python)
+PYTEST = python $(OTHER) -m pytest
+unexport ENV TORCH ARGS OTHER_CPU OTHER_SYSTEM SCALE NAME STUDY CLUSTER POINT
 # What Python reads as it starts may stop any program (PYTHONWARNINGS=error); the one exception is for people's own sessions.
 unexport $(filter-out PYTHONSTARTUP,$(filter PYTHON%,$(.VARIABLES)))
 unexport GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE
 
 .PHONY: help git commit ready setup shell repro test lint unit whole toys nbval other_cpu lab notebooks claims report record clip sweep replay crate bench lock doctor clean data
 help:  ## list the targets
-	@grep -hE '^[a-z]+:.*##' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z]+):[^#]*## */  make \1\t/' | expand -t 20
+	@awk -F ':[^#]*## *' '/^[a-z]+:.*##/ { printf "  make %-13s%s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 git:
 	@sh pipelines/check_git.sh
@@ -37,10 +40,12 @@ shell: ready  ## open a shell in the environment, for dvc, papermill, torchrun
 repro: git ready  ## data -> training -> information plane -> studies -> report (SCALE=smoke|embedded|paper)
 	@$(IN) python -m pipelines.repro --scale $(call given,SCALE)
 
-# Side by side, as they wait much: what needs the whole workbook, and what does with a toy or with single functions.
-test: git lint data  ## everything that CI checks (OTHER_CPU=1: with the instruction sets of another processor)
-	@echo "two groups of tests at a time; each is shown when it has ended, the first after some fifteen minutes"
-	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target whole unit toys
+# Side by side, as they wait much: what needs the whole workbook, and what does with a toy or with single functions. One after
+# the other where make cannot keep apart what they print.
+TWO := $(if $(filter output-sync,$(.FEATURES)),--jobs 2 --output-sync=target)
+test: git lint data  ## everything that CI checks (OTHER_CPU=1: with the instruction sets of another processor, OTHER_SYSTEM=1: without what only Linux has)
+	@$(if $(TWO),echo "two groups of tests at a time; each is shown when it has ended (some fifteen minutes)")
+	@$(MAKE) --no-print-directory $(TWO) whole unit toys
 	@$(MAKE) --no-print-directory nbval other_cpu
 
 lint: ready
@@ -66,7 +71,10 @@ nbval: git ready
 
 # The part of `make test OTHER_CPU=1` that takes two minutes: what notebooks print is the same there.
 other_cpu: git ready
-	@[ -n "$(value OTHER_CPU)" ] || $(MAKE) --no-print-directory nbval OTHER_CPU=1
+	@[ -n "$(value OTHER_CPU)" ] || case $$(uname -sm) in \
+		"Linux x86_64") $(MAKE) --no-print-directory nbval OTHER_CPU=1 ;; \
+		*) echo "as on another processor only Linux on x86 can test: left out" ;; \
+	esac
 
 lab: ready  ## open JupyterLab on start_here, with its token (ARGS="--ip 0.0.0.0 --port 9000")
 	@$(IN) python -m pipelines.lab
@@ -103,7 +111,8 @@ lock: ready  ## resolve pyproject.toml anew into requirements.lock and environme
 
 doctor:  ## say what is missing, wrong or odd on this machine and in this folder, and what to do about it
 	@. pipelines/which_env.sh; for python in "$$env/bin/python" python3 python3.13 python3.12 python3.11; do \
-		"$$python" -c '' 2>/dev/null && exec "$$python" -m pipelines.doctor; done; echo "no Python is on PATH; install 3.11 to 3.13"; exit 1
+		"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && exec "$$python" -m pipelines.doctor; \
+		done; echo "no Python from 3.11 on is on PATH; install 3.11 to 3.13"; exit 1
 
 clean:  ## remove scratch files; results and data stay
 	rm -rf build reports/failed

@@ -4,12 +4,17 @@
 
 say() { echo "environment: $1" >&2; }
 
+# macOS has the one or the other; its older readlink knows no -f, and pipelines/setup_env.py then looks instead.
+hashes() {
+    if command -v sha256sum >/dev/null; then sha256sum "$@"; else shasum -a 256 "$@"; fi
+}
+
 # What the stamp says of one that is ready: the lock, where it is, its Python; and of which kind PyTorch is.
 ready() {
     facts="ready
-$(sha256sum requirements.lock lib/working_copy.py)
+$(hashes requirements.lock lib/working_copy.py)
 place $env
-python $(readlink -f "$env/bin/python")"
+python $(readlink -f "$env/bin/python" 2>/dev/null)"
     case ${HOURGLASS_TORCH-}/$(cat "$env/hourglass.stamp" 2>/dev/null) in
     "/$facts
 torch default" | "/$facts

@@ -48,7 +48,7 @@ class Copy:
         for path in (ROOT / "pipelines").glob("*.sh"):
             shutil.copy(path, root / "pipelines")
         shutil.copytree(ROOT / "pipelines/shell", root / "pipelines/shell")
-        for name in ("ledger", "repro", "lab", "record", "sweep", "replay", "run_notebook"):
+        for name in ("ledger", "repro", "lab", "record", "sweep", "replay", "run_notebook", "doctor"):
             (root / f"pipelines/{name}.py").write_text(TELLS)
         (root / "requirements.lock").write_text(LOCK)
         self.wheels.mkdir(exist_ok=True)

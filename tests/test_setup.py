@@ -11,6 +11,7 @@ import pytest
 
 from pipelines import setup_env
 from tests.environments import ROOT, Copy
+from tests.pipeline.keyboard import Terminal
 
 ODD = ["my wörk: 2", "a;b 'c", 'quote" $HOME `x` #1 %2']
 
@@ -283,7 +284,7 @@ def test_no_python_is_said(copy, tmp_path):
     gone(copy)
     (tmp_path / "bin").mkdir()
     for name in ("make", "sh", "id", "sha256sum", "readlink", "cat"):
-        (tmp_path / "bin" / name).symlink_to(f"/usr/bin/{name}")
+        (tmp_path / "bin" / name).symlink_to(shutil.which(name) or "/nowhere")
     done = copy.make("claims", PATH=str(tmp_path / "bin"))
     assert done.returncode == 2 and "no Python from 3.11 to 3.13 on PATH" in done.stderr
 
@@ -322,10 +323,63 @@ def test_help_lists_every_target_in_order(copy):
     assert copy.make().stdout == copy.make("help").stdout
 
 
+@pytest.fixture(params=["dash", "bash", "busybox", "mksh"])
+def tools(request, tmp_path):
+    """The programs that macOS has too, with a shell as `sh`: no sha256sum, and a readlink that knows no -f."""
+    if not shutil.which(request.param):
+        pytest.skip(f"no {request.param} here")
+    folder = tmp_path / "tools"
+    folder.mkdir()
+    for name in ("make", "awk", "cat", "git", "id", "shasum", "uname"):
+        (folder / name).symlink_to(shutil.which(name))
+    (folder / "sh").symlink_to(shutil.which(request.param))
+    (folder / "readlink").write_text("#!/bin/sh\necho 'readlink: illegal option -- f' >&2\nexit 1\n")
+    (folder / "readlink").chmod(0o755)
+    return folder
+
+
+def test_the_tools_of_macos_suffice(copy, tools):
+    given = {"PATH": str(tools)}
+    assert told(copy.make("repro", f"SHELL={tools}/sh", **given))["prefix"] == str(copy.root / ".venv")
+    done = copy.make("setup", **given)
+    assert done.returncode == 0 and done.stderr == f"environment: {copy.root}/.venv\n" and not copy.calls.exists()
+    assert copy.make("help", **given).stdout == copy.make("help").stdout != ""
+    assert told(copy.make("doctor", **given))["prefix"] == str(copy.root / ".venv")
+
+
+def test_without_sha256sum_a_look_at_what_is_ready_needs_no_python(copy, tools):
+    """Whose only Python is the environment's, and would not start to set up."""
+    (tools / "readlink").unlink()
+    (tools / "readlink").symlink_to(shutil.which("readlink"))
+    (copy.root / "pipelines/setup_env.py").write_text("raise SystemExit(1)")
+    assert copy.make("setup", PATH=str(tools)).returncode == 0
+    (tools / "shasum").unlink()
+    assert copy.make("setup", PATH=str(tools)).returncode == 2
+
+
+def test_doctor_passes_over_a_python_that_is_too_old(copy, tmp_path):
+    gone(copy)
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/python3").write_text("#!/bin/sh\nexit 1\n")
+    (tmp_path / "bin/python3").chmod(0o755)
+    path = f"{tmp_path}/bin:/usr/bin:/bin"
+    done = copy.make("doctor", PATH=path)
+    assert "no Python from 3.11 on is on PATH" in done.stdout or told(done)
+    (tmp_path / "bin/python3.12").symlink_to(sys.executable)
+    assert told(copy.make("doctor", PATH=path))["lib"] == str(copy.root / "lib/__init__.py")
+
+
+@pytest.mark.parametrize("features", ["output-sync", ""])
+def test_tests_run_side_by_side_only_where_make_keeps_their_outputs_apart(copy, features):
+    done = copy.make("--dry-run", "test", f".FEATURES={features}")
+    assert done.returncode == 0 and ("--jobs 2 --output-sync=target whole unit toys" in done.stdout) == bool(features)
+    assert ("two groups of tests at a time" in done.stdout) == bool(features)
+
+
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish", "dash"])
 @pytest.mark.parametrize("name", ["plain", *ODD[:2]])
 def test_a_shell_has_the_environment_first(tmp_path, shell, name):
-    if not shutil.which(shell) or not shutil.which("script"):
+    if not shutil.which(shell):
         pytest.skip(f"no {shell} here")
     copy = Copy(tmp_path / name)
     copy.ready()
@@ -336,6 +390,7 @@ def test_a_shell_has_the_environment_first(tmp_path, shell, name):
     (tmp_path / "other/python").chmod(0o755)
     own = {"HOME": str(tmp_path), "PATH": f"{sys.base_prefix}/bin:/usr/bin:/bin", "SHELL": shutil.which(shell), "TERM": "dumb"}
     lines = "python -c 'import lib, sys; print(\"at\", sys.prefix, lib.__file__)'\nexit\n"
-    command = ["script", "-qec", "make shell", "/dev/null"]
-    done = subprocess.run(command, cwd=copy.root, env=own, input=lines, capture_output=True, text=True, timeout=60)
-    assert f"at {copy.root}/.venv {copy.root}/lib/__init__.py" in done.stdout.replace("\r\n", ""), done.stdout
+    terminal = Terminal(["make", "shell"], cwd=copy.root, env=own)
+    terminal.press(lines)
+    terminal.end()
+    assert f"at {copy.root}/.venv {copy.root}/lib/__init__.py" in terminal.seen.decode(), terminal.lines()
