@@ -13,7 +13,7 @@ from lib.data.synthetic import gaussian_pair
 from lib.estimators import conditional
 from lib.estimators.conditional import cs_qmi_conditional, cs_qmi_conditional_normalised
 from lib.estimators.cs import cs_qmi
-from tests.memory import ENVIRONMENT
+from tests.memory import ENVIRONMENT, measured
 from tests.samples import normal
 
 ROOT = Path(__file__).parents[1]
@@ -88,6 +88,7 @@ print(growth(lambda: step(1000)))
 """
 
 
+@measured
 def test_conditional_qmi_and_its_gradient_stay_near_the_budget():
     run = subprocess.run([sys.executable, "-c", PEAK], cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True, check=True)
     assert int(run.stdout) < 2 * kernels.MEMORY_BUDGET, "all panels kept for the gradient would take 800 MiB"

@@ -11,7 +11,7 @@ from scipy.spatial.distance import pdist
 
 from lib import kernels
 from lib.kernels import log_row_sums, median_distance, row_sums, squared_distances
-from tests.memory import ENVIRONMENT
+from tests.memory import ENVIRONMENT, measured
 
 ROOT = Path(__file__).parents[1]
 
@@ -193,6 +193,7 @@ print(json.dumps(growth(lambda: step(int(sys.argv[1])))))
 """
 
 
+@measured
 @pytest.mark.parametrize("n", [2000, 8192])
 def test_peak_memory_stays_within_the_budget(n):
     command = [sys.executable, "-c", PEAK, str(n)]

@@ -21,7 +21,10 @@ TOLD = [
     "d36a0922df76f7b2bb4ec4208e1ebecf0b8f730eb0189e3eacba84fcf3115991",
     "42ebbb0489c5be19bf46b259ebabe7bc647d56c108d6d23d8bab1ba5787181fa",
 ]
-HERE = other_cpu.processor()
+try:
+    HERE = other_cpu.processor()
+except ValueError as error:
+    pytest.skip(str(error), allow_module_level=True)
 
 
 def ran(code, environment):

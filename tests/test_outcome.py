@@ -93,11 +93,13 @@ def test_a_child_that_was_stopped_stops_who_waits_and_says_nothing_twice(heard):
 
 TOO_LATE = """
 import os, signal, subprocess, sys, time
+import psutil
 from pipelines import outcome
 def work():
     outcome.pass_signals_on()
     child = subprocess.Popen(["true"])
-    os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+    while psutil.Process(child.pid).status() != psutil.STATUS_ZOMBIE:
+        time.sleep(0.01)
     os.kill(os.getpid(), signal.SIGTERM)
     time.sleep(20)
     return 0

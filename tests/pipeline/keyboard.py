@@ -10,7 +10,7 @@ import pyte
 COLUMNS = 160
 
 
-def _hear() -> None:
+def hear() -> None:
     """Take keys and a closed window as at a terminal, also where whoever started the tests ignores them, as nohup does."""
     for number in (signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
@@ -21,7 +21,7 @@ class Terminal:
 
     def __init__(self, command: list[str], *, cwd: Path, env: dict[str, str], rows: int = 200):
         size = {"dimensions": (rows, COLUMNS), "timeout": 1}
-        options = size | {"cwd": str(cwd), "env": env | {"TERM": "xterm"}, "preexec_fn": _hear}
+        options = size | {"cwd": str(cwd), "env": env | {"TERM": "xterm"}, "preexec_fn": hear}
         self.child = pexpect.spawn(command[0], command[1:], **options)
         self.screen = pyte.Screen(COLUMNS, rows)
         self.stream = pyte.ByteStream(self.screen)

@@ -5,6 +5,7 @@ import resource
 import time
 
 import nbformat
+import psutil
 import pytest
 
 from tests.pipeline.toy import Toy
@@ -152,18 +153,16 @@ def wait_for(path, seconds=60):
         time.sleep(0.05)
 
 
+def working_in(folder):
+    """Return the command of every process of this machine that works in the folder."""
+    found = psutil.process_iter(["cwd", "cmdline"])
+    return [process.info["cmdline"] for process in found if process.info["cwd"] == str(folder.resolve())]
+
+
 def processes_end_in(folder, seconds):
     """Return whether within the time no process of this machine works in the folder."""
-    from pathlib import Path
-
-    def works_there(process):
-        try:
-            return Path(process / "cwd").resolve() == folder.resolve()
-        except OSError:
-            return False
-
     until = time.monotonic() + seconds
-    while any(works_there(p) for p in Path("/proc").glob("[0-9]*")):
+    while working_in(folder):
         if time.monotonic() > until:
             return False
         time.sleep(0.2)

@@ -8,6 +8,7 @@ import time
 import pytest
 
 from lib import runs
+from lib.processes import cores
 from tests.pipeline.test_sweep import Swept
 
 NEEDED = ("slurmctld", "slurmd", "sbatch", "munged", "mungekey")
@@ -48,7 +49,7 @@ def slurm(tmp_path):
         place.mkdir(mode=0o755)
     (root / "private").mkdir(mode=0o700)
     host = os.uname().nodename.split(".")[0]
-    text = CONFIGURATION.format(host=host, root=root, cpus=len(os.sched_getaffinity(0)))
+    text = CONFIGURATION.format(host=host, root=root, cpus=cores())
     (root / "slurm.conf").write_text(text)
     variables = os.environ | {"SLURM_CONF": str(root / "slurm.conf"), "PATH": f"{os.environ['PATH']}:/usr/sbin"}
     private = root / "private"

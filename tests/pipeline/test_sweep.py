@@ -19,6 +19,7 @@ from distributed import Client, Security
 
 from pipelines.notebook_file import KERNELSPEC
 from pipelines.sweep_point import numbers
+from tests.pipeline.keyboard import hear
 from tests.pipeline.test_runner import processes_end_in, wait_for
 from tests.pipeline.toy import Toy
 
@@ -74,9 +75,8 @@ class Swept(Toy):
         return ("-m", "pipelines.sweep", f"pipelines/sweeps/{name}.yaml")
 
     def begin(self, *command: str) -> subprocess.Popen:
-        streams = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "start_new_session": True}
-        command = ["env", "--default-signal=INT", sys.executable, *command]  # what runs in the background may ignore Ctrl-C
-        return subprocess.Popen(command, cwd=self.root, env=self.environment, **streams)
+        streams = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "start_new_session": True, "preexec_fn": hear}
+        return subprocess.Popen([sys.executable, *command], cwd=self.root, env=self.environment, **streams)
 
     def rows(self, name: str) -> list[Path]:
         return list((self.root / "build/sweeps" / name / "rows").glob("*.json"))

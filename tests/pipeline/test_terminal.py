@@ -145,7 +145,7 @@ def test_no_bar_never_stops_a_stage(book):
         done = book.stage()
         assert (done.returncode, done.stderr) == (0, "")
     del book.environment["HOURGLASS_PROGRESS"]
-    book.environment["TMPDIR"] = "/proc"  # where nobody can make a folder
+    book.environment["TMPDIR"] = "/dev/null"  # where nobody can make a folder
     terminal = book.at_terminal("dvc", "repro", "train@b")
     assert terminal.end() == 0, terminal.lines()
 

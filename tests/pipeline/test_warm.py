@@ -19,6 +19,7 @@ from tests.pipeline.test_runner import processes_end_in, wait_for
 from tests.pipeline.toy import Toy
 
 ROOT = Path(__file__).parents[2]
+pytestmark = pytest.mark.skipif(not warm.can_fork(), reason="this system's kernels start by themselves")
 
 
 class Manager(KernelManager):

@@ -17,7 +17,7 @@ from ruamel.yaml import YAML
 from lib import claims, runs
 from pipelines import ledger, workspace
 from tests.pipeline.conftest import ROOT, repro
-from tests.pipeline.test_runner import processes_end_in, wait_for
+from tests.pipeline.test_runner import processes_end_in, wait_for, working_in
 
 
 @pytest.fixture
@@ -92,7 +92,7 @@ def test_killed_in_a_stage_it_leaves_no_orphan_and_ends_as_undisturbed(workbook,
     )
     wait_for(workbook / f"build/partial/{name}")
     time.sleep(0.3)  # a report takes little more than a second
-    assert processes_working_in(workbook)
+    assert any("pipelines.run_notebook" in command for command in working_in(workbook))
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
     assert processes_end_in(workbook, seconds=10)
@@ -100,11 +100,6 @@ def test_killed_in_a_stage_it_leaves_no_orphan_and_ends_as_undisturbed(workbook,
     assert repro(workbook).returncode == 0
     assert (workbook / "dvc.lock").read_bytes() == lock
     assert tracked_bytes(workbook) == pages
-
-
-def processes_working_in(folder: Path) -> list[str]:
-    found = subprocess.run(["pgrep", "-fa", "pipelines.run_notebook"], capture_output=True, text=True).stdout.splitlines()
-    return [line for line in found if Path(f"/proc/{line.split()[0]}/cwd").resolve() == folder.resolve()]
 
 
 def test_a_second_run_says_that_it_waits(workbook):
