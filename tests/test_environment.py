@@ -1,5 +1,6 @@
 """The lock is the one source of versions; environment.yml says the same and resolves."""
 
+import os
 import re
 import subprocess
 import sys
@@ -51,6 +52,23 @@ def test_pip_section_resolves_as_it_stands(tmp_path):
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert "torch" not in done.stderr, f"the installed packages are not those of the lock: {done.stderr}"
+
+
+# The oldest macOS that torch is built for.
+MACOS = {"MACOSX_DEPLOYMENT_TARGET": "14.0"}
+SOURCES = ("antlr4-python3-runtime", "keopscore", "pykeops")  # of Python alone, without a wheel for any system
+
+
+@pytest.mark.parametrize("version", ["3.11", "3.12", "3.13"])
+def test_the_lock_is_complete_for_macos(tmp_path, version):
+    command = [sys.executable, "-m", "uv", "pip", "install", "--dry-run", "--no-deps", "--require-hashes"]
+    command += ["--only-binary", ":all:", *(word for name in SOURCES for word in ("--no-binary", name))]
+    command += ["--python-platform", "aarch64-apple-darwin", "--python-version", version, "--target", str(tmp_path)]
+    command += ["--requirement", "requirements.lock"]
+    done = subprocess.run(command, cwd=ROOT, env=os.environ | MACOS, capture_output=True, text=True)
+    if "Failed to fetch" in done.stderr:
+        pytest.skip(f"no index of packages can be reached: {done.stderr.strip()[-200:]}")
+    assert done.returncode == 0 and "torch==2.12.1\n" in done.stderr, done.stderr
 
 
 @pytest.mark.parametrize(
