@@ -19,12 +19,13 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def die_with_parent() -> None:
+def die_with_parent(parent: int | None = None) -> None:
     """Have this process killed when its parent ends, and end at once if it already has: by Linux, elsewhere by a thread.
 
-    After `kill -9` of make or dvc nothing of a run then goes on computing.
+    After `kill -9` of make or dvc nothing of a run then goes on computing. parent: its number, from who knows it; otherwise
+    one that has ended before this call is not missed.
     """
-    parent = os.getppid()
+    parent = parent or os.getppid()
     system = ctypes.CDLL(None, use_errno=True)
     if not hasattr(system, "prctl"):
         threading.Thread(target=_watch, args=(parent,), name="parent", daemon=True).start()
@@ -54,7 +55,7 @@ def each(function: Callable, items: Iterable, *, workers: int | None = None) -> 
         yield from map(function, items)
         return
     fresh = multiprocessing.get_context("spawn")  # a fork of a process with threads may never wake up
-    with ProcessPoolExecutor(workers, mp_context=fresh, initializer=start, initargs=(precision(),)) as pool:
+    with ProcessPoolExecutor(workers, mp_context=fresh, initializer=start, initargs=(os.getpid(), precision())) as pool:
         yield from pool.map(function, items)
 
 
@@ -64,9 +65,9 @@ def precision() -> str | None:
     return torch and str(torch.get_default_dtype()).removeprefix("torch.")
 
 
-def start(name: str | None) -> None:
+def start(parent: int, name: str | None) -> None:
     """Let a worker end with its parent, and compute in its parent's precision."""
-    die_with_parent()
+    die_with_parent(parent)
     if name:
         import torch
 

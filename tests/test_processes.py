@@ -78,3 +78,9 @@ def test_killed_parents_leave_no_worker(tmp_path):
     while any(map(alive, workers)):
         assert time.monotonic() - waited < 10, "a worker outlives its parent"
         time.sleep(0.1)
+
+
+def test_a_worker_whose_parent_has_ended_before_it_could_ask_ends_too():
+    """As where a loaded machine takes long to start workers."""
+    command = [sys.executable, "-c", "import time; from lib.processes import start; start(1 << 30, None); time.sleep(60)"]
+    assert subprocess.run(command, cwd=ROOT).returncode == -signal.SIGKILL
