@@ -23,7 +23,7 @@ def die_with_parent(parent: int | None = None) -> None:
     """Have this process killed when its parent ends, and end at once if it already has: by Linux, elsewhere by a thread.
 
     After `kill -9` of make or dvc nothing of a run then goes on computing. parent: its number, from who knows it; otherwise
-    one that has ended before this call is not missed.
+    one that ended before this call goes unnoticed.
     """
     parent = parent or os.getppid()
     system = ctypes.CDLL(None, use_errno=True)

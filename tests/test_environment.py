@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from importlib.util import find_spec
 from pathlib import Path
 
 import nbformat
@@ -34,6 +35,8 @@ def test_every_pin_is_exact_and_hashed():
 
 
 def test_pip_section_resolves_as_it_stands(tmp_path):
+    if not Path(find_spec("torch").origin).is_relative_to(sys.prefix):
+        pytest.skip("the packages are those of another environment (tests/other_system.py)")
     section = runs.read_yaml(ROOT / "environment.yml")["dependencies"][-1]["pip"]
     assert not [line for line in section if line.startswith("-")], "micromamba refuses -r and -e"
     (tmp_path / "pins.txt").write_text("\n".join(section))
