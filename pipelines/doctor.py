@@ -16,8 +16,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from lib.processes import cores
-
 GB = 1 << 30
 ENVIRONMENT_GB, RUN_GB = 8, 2  # free disk that setting up and that a run want
 LEAST_MEMORY_GB = 6
@@ -55,8 +53,10 @@ class Finding(NamedTuple):
 
 def machine() -> Iterator[Finding]:
     """Look at cores, memory and disk."""
+    # As lib.processes has it, which may not be imported here.
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     whole = memory()
-    yield Finding("good", f"{cores()} cores, {instructions()}")
+    yield Finding("good", f"{cores} cores, {instructions()}")
     enough = whole >= LEAST_MEMORY_GB * GB
     cure = f"a run takes up to {LEAST_MEMORY_GB} GB; where a stage's kernel dies, HOURGLASS_WORKERS=1 make repro takes less"
     yield Finding("good" if enough else "odd", f"{whole / GB:.1f} GB of memory", "" if enough else cure)
