@@ -39,9 +39,23 @@ class Finder:
 
 
 def put_first() -> None:
-    """Have this process import the working copy's packages from there, unless it was started to take none from its folder."""
+    """Have this process import the working copy's packages from there, unless it was started to take none from its folder.
+
+    What DVC keeps for itself lies there too, and is nobody else's: it reads pickles from it, and would take them from
+    /var/tmp/dvc, where anybody may write.
+    """
     if not sys.flags.isolated and not sys.flags.safe_path:
         sys.meta_path.insert(0, Finder)
+        if "DVC_SITE_CACHE_DIR" not in os.environ and (place := root()) and os.path.isdir(os.path.join(place, ".dvc")):
+            os.environ["DVC_SITE_CACHE_DIR"] = _own_folder(os.path.join(place, ".dvc", "tmp", "site"))
+
+
+def _own_folder(path: str) -> str:
+    try:
+        os.makedirs(path, mode=0o700, exist_ok=True)
+    except OSError:
+        return path  # where nothing can be written DVC says so when it wants to
+    return path
 
 
 def check(package: str) -> None:

@@ -3,7 +3,6 @@
 import importlib
 import os
 import subprocess
-import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -14,7 +13,7 @@ from distributed.deploy import Cluster
 
 from lib import runs
 from lib.processes import cores
-from pipelines import outcome, warm
+from pipelines import outcome, private, warm
 from pipelines.stage_environment import set_environment
 
 KINDS = {  # kind in YAML -> module and class
@@ -99,7 +98,7 @@ def started(path: Path) -> Iterator[Cluster]:
         stack.enter_context(_without_pages())
         if tls:
             Path("build").mkdir(exist_ok=True)
-            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="keys-", dir=Path("build").absolute()))
+            folder = stack.enter_context(private.folder(str(Path("build").absolute())))
             own = {"security": _stored(Security.temporary(), Path(folder)), "scheduler_options": BLANK}
             own["worker_extra_args"] = ["--no-dashboard"]
             own["job_script_prologue"] = [NO_PAGES, *options.get("job_script_prologue", [])]

@@ -6,14 +6,13 @@ python -m pipelines.kernel NOTEBOOK   executes it in place, in the current folde
 import atexit
 import logging
 import os
-import shutil
 import sys
-import tempfile
 import uuid
+from contextlib import ExitStack
 from functools import cache
 from pathlib import Path
 
-from pipelines import warm_client
+from pipelines import private, warm_client
 from pipelines.stage_environment import compute_alone, listed, set_environment
 
 set_environment()
@@ -26,15 +25,14 @@ from papermill.engines import NBClientEngine, NotebookExecutionManager, papermil
 from lib.progress import Report  # noqa: E402
 from pipelines.native_specs import NativeSpecs  # noqa: E402
 from pipelines.notebook_file import read_notebook  # noqa: E402
-from pipelines.terminal import short_folder  # noqa: E402
 
 
 @cache
-def private() -> str:
+def own_folder() -> str:
     """Return a folder for sockets and for what IPython wants to have, gone with this process."""
-    folder = tempfile.mkdtemp(prefix="hourglass-", dir=short_folder())
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return folder
+    held = ExitStack()
+    atexit.register(held.close)
+    return held.enter_context(private.folder())
 
 
 class StageKernel:
@@ -46,7 +44,7 @@ class StageKernel:
 
     async def _async_pre_start_kernel(self, **options: object) -> tuple[list[str], dict]:
         """Let the kernel inherit no start-up file or setting of whoever runs it."""
-        options["env"] = listed(os.environ) | {"IPYTHONDIR": f"{private()}/ipython"}
+        options["env"] = listed(os.environ) | {"IPYTHONDIR": f"{own_folder()}/ipython"}
         return await super()._async_pre_start_kernel(**options)
 
 
@@ -58,10 +56,10 @@ class NativeKernel(StageKernel, AsyncKernelManager):
 
     def _ip_default(self) -> str:
         """Return where its sockets lie; left alone, kernels started in one folder at one time take each other's."""
-        return f"{private()}/{uuid.uuid4().hex[:8]}"
+        return f"{own_folder()}/{uuid.uuid4().hex[:8]}"
 
     def _connection_dir_default(self) -> str:
-        return private()
+        return own_folder()
 
     def _kernel_spec_manager_default(self) -> NativeSpecs:
         return NativeSpecs(parent=self)

@@ -9,7 +9,6 @@ import os
 import selectors
 import socket
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -21,6 +20,7 @@ import psutil
 from tqdm import tqdm
 
 from lib.progress import DELAY
+from pipelines import private
 
 CLEAR = "\033[K"  # to the end of the line: the keyboard may have written there
 TICK = 0.25  # seconds between two looks at the clock
@@ -55,7 +55,7 @@ class _Screen:
     """The thread that writes, until its stack is closed."""
 
     def __init__(self, stack: ExitStack) -> None:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="hourglass-", dir=short_folder())))
+        folder = Path(stack.enter_context(private.folder()))
         self.reports = stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM))
         self.reports.bind(str(folder / "bars"))
         self.reports.setblocking(False)
@@ -175,12 +175,6 @@ class _Line(tqdm):
 def _columns(terminal: TextIO) -> int:
     """Return how wide a bar may be; a terminal that no window shows says 0."""
     return (os.get_terminal_size(terminal.fileno()).columns or 80) - 3  # Ctrl-C writes ^C there
-
-
-def short_folder() -> str:
-    """Return where sockets may lie: the folder for temporary files, or /tmp where its name is too long for their paths."""
-    folder = tempfile.gettempdir()
-    return folder if len(os.fsencode(folder)) <= 60 else "/tmp"  # a socket's path has at most 103 bytes on macOS, 107 on Linux
 
 
 def _flush(*streams: TextIO) -> None:

@@ -19,7 +19,6 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -27,8 +26,8 @@ from pathlib import Path
 from types import SimpleNamespace
 
 from lib.processes import die_with_parent
+from pipelines import private
 from pipelines.stage_environment import listed, set_environment
-from pipelines.terminal import short_folder
 
 # Not what imports pooch or tqdm.auto, as timm and open_clip do: they choose at import between a notebook's progress bar and
 # a terminal's. Of these two what they import themselves.
@@ -64,8 +63,8 @@ def kernels(folder: Path = Path(), environment: dict[str, str] | None = None) ->
     if not can_fork():
         yield None
         return
-    with tempfile.TemporaryDirectory(prefix="hourglass-", dir=short_folder()) as private:
-        path = f"{private}/kernels"
+    with private.folder() as own:
+        path = f"{own}/kernels"
         with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
             listener.bind(path)
             os.chmod(path, 0o600)

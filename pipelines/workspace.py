@@ -6,11 +6,11 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
+from contextlib import ExitStack
 from functools import cache
 from pathlib import Path
 
-from pipelines import outcome
+from pipelines import outcome, private
 from pipelines.stage_environment import set_environment
 
 SMOKE = Path("build/smoke")
@@ -58,9 +58,10 @@ def python() -> Path:
     own = Path(sys.executable)
     if ":" not in str(own):
         return own
-    link = Path(tempfile.mkdtemp(prefix="hourglass-", dir="/tmp")) / "environment"
+    held = ExitStack()
+    atexit.register(held.close)
+    link = Path(held.enter_context(private.folder("/tmp"))) / "environment"
     link.symlink_to(own.parents[1])
-    atexit.register(lambda: (link.unlink(), link.parent.rmdir()))
     return link / "bin" / own.name
 
 

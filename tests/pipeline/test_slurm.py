@@ -86,6 +86,6 @@ def test_a_sweep_runs_as_slurm_jobs(slurm, tmp_path):
     assert toy.table("mine").y[:3].tolist() == [0, 1, 4] and toy.table("mine").status.tolist() == ["done"] * 3 + ["failed"]
     (output,) = (tmp_path / "toy").glob("slurm-*.out")
     assert "tls://" in output.read_text() and "tcp://" not in output.read_text()
-    assert not list((tmp_path / "toy/build").glob("keys-*"))
+    assert not list((tmp_path / "toy/build").glob("hourglass-*"))
     assert "Register worker plugin" in output.read_text() or "Registered to" in output.read_text()
     assert not subprocess.run(["squeue", "-h", "-t", "R"], env=slurm, capture_output=True, text=True).stdout.strip()
