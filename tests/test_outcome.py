@@ -108,7 +108,7 @@ raise SystemExit(outcome.main_of(work, "it"))
 
 
 def test_a_request_to_end_stops_who_waits_for_a_child_that_has_ended():
-    done = subprocess.run([sys.executable, "-c", TOO_LATE], capture_output=True, text=True, timeout=15)
+    done = subprocess.run([sys.executable, "-c", TOO_LATE], capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stderr) == (128 + signal.SIGTERM, f"{outcome.GO_ON}\n")
 
 
@@ -128,7 +128,7 @@ raise SystemExit(outcome.main_of(lambda: asyncio.run(wait()), "it"))
 
 
 def test_what_nobody_awaits_any_more_adds_nothing_to_the_one_message():
-    done = subprocess.run([sys.executable, "-c", FORGETS], capture_output=True, text=True, timeout=15)
+    done = subprocess.run([sys.executable, "-c", FORGETS], capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stderr) == (128 + signal.SIGTERM, f"{outcome.GO_ON}\n")
 
 

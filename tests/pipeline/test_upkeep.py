@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import nbformat
 import pytest
@@ -42,6 +43,18 @@ def test_saving_a_notebook_with_outputs_reruns_nothing_but_strip(finished):
     assert finished.python("-m", "dvc", "repro").returncode == 0
     assert "Running stage 'strip'" in done.stdout
     assert "Running stage 'train" not in done.stdout
+
+
+def test_what_dvc_keeps_for_itself_is_nobody_elses(finished):
+    finished.environment.pop("DVC_SITE_CACHE_DIR", None)
+    (finished.root / ".dvc/tmp/site").exists() and shutil.rmtree(finished.root / ".dvc/tmp/site")
+    shared = Path("/var/tmp/dvc/repo")
+    before = set(shared.iterdir()) if shared.exists() else set()
+    done = finished.python("-m", "dvc", "status")
+    assert done.returncode == 0, done.stderr
+    assert (finished.root / ".dvc/tmp/site").stat().st_mode & 0o777 == 0o700
+    assert list((finished.root / ".dvc/tmp/site/repo").iterdir())
+    assert (set(shared.iterdir()) if shared.exists() else set()) == before
 
 
 def test_running_everything_again_changes_no_byte(finished):
