@@ -54,7 +54,7 @@ lint: ready
 
 # Two pytest workers would both bring what is missing.
 data: git ready
-	@$(IN) python -m dvc pull data.dvc
+	@$(IN) python -m pipelines.tracked
 
 # Two workers fill two cores; more threads than cores make small networks many times slower.
 unit: git data

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from itertools import count
 from pathlib import Path
 
@@ -140,6 +141,14 @@ def numbered(path: str) -> str:
         except FileExistsError:
             continue
         return own
+
+
+def remove(path: Path) -> None:
+    """Remove a file, a link, or a folder with all that is in it, if it is there."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def write_json(path: Path, content: object) -> None:

@@ -8,7 +8,6 @@ that fails leaves that there with its traceback. `make clean` takes them all awa
 
 import argparse
 import json
-import shutil
 import sys
 from pathlib import Path
 
@@ -57,8 +56,7 @@ def attempt(args: argparse.Namespace) -> int:
     with terminal.drawn():
         found = outcome.observe(lambda: execute(source, values | {"out": str(place)}, executed))
     if found.word == "stopped":
-        shutil.rmtree(place, ignore_errors=True)
-        executed.unlink(missing_ok=True)
+        runs.remove(place), runs.remove(executed)
     if found.word == "done" and (place / "metrics.json").exists():
         print(json.dumps(numbers(place / "metrics.json")))
     where = f"its notebook: {executed}" if executed.exists() else ""

@@ -10,7 +10,6 @@ uv makes the first time; it then needs no network.
 import argparse
 import hashlib
 import re
-import shutil
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -137,7 +136,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--validate", action=argparse.BooleanOptionalAction, default=True)
     args = parser.parse_args(argv)
     crate = built(Path.cwd())
-    shutil.rmtree(args.out, ignore_errors=True)
+    runs.remove(args.out)
     crate.write(args.out)
     print(f"crate: {args.out}/ro-crate-metadata.json")
     if not args.validate:

@@ -145,7 +145,7 @@ def _limit() -> tuple[int, int] | None:
     for used, limit in (("memory.current", "memory.max"), ("memory/memory.usage_in_bytes", "memory/memory.limit_in_bytes")):
         try:
             values = [(Path("/sys/fs/cgroup") / name).read_text().strip() for name in (used, limit)]
-        except OSError:
+        except OSError:  # the files of the other version, or none: no limit
             continue
         if values[1] != "max":
             return int(values[0]), int(values[1])
@@ -264,5 +264,5 @@ def main_of(work: Callable[[], int], name: str) -> int:
 
 def say(text: str) -> None:
     """Print a last word where errors go, if anybody is still there to read it."""
-    with suppress(OSError):
+    with suppress(OSError):  # nobody is
         print(text, file=sys.stderr, flush=True)

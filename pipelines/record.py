@@ -9,7 +9,6 @@ written to reports/recorded/RECORD.json, which is committed: evidence that a sma
 
 import argparse
 import hashlib
-import shutil
 import sys
 from pathlib import Path
 
@@ -31,7 +30,7 @@ def cloned(record: str) -> Path:
     if provenance.git("status", "--porcelain", "--untracked-files=no"):
         raise ValueError("there are uncommitted changes; commit first, so that the evidence names the code it comes from")
     copy = Path("build/record") / record
-    shutil.rmtree(copy, ignore_errors=True)
+    runs.remove(copy)
     outcome.follow(["git", "clone", "--quiet", ".", str(copy)], check=True)
     given = RECORDS / f"{record}.yaml"
     empty = runs.read_yaml(copy / "params.yaml").keys() - runs.read_yaml(given).keys()

@@ -10,7 +10,6 @@ value should be the same to a unit of the last digit that the ledger prints, or 
 import argparse
 import hashlib
 import platform
-import shutil
 import sys
 from importlib.metadata import distributions
 from pathlib import Path
@@ -127,7 +126,7 @@ def told(before: dict, now: dict) -> tuple[list[str], bool]:
 
 def cloned() -> Path:
     """Clone the commit into a scratch folder."""
-    shutil.rmtree(COPY, ignore_errors=True)
+    runs.remove(COPY)
     outcome.follow(["git", "clone", "--quiet", ".", str(COPY)], check=True)
     return COPY
 

@@ -6,7 +6,6 @@ python -m pipelines.report
 import base64
 import csv
 import hashlib
-import shutil
 import sys
 from importlib.metadata import version
 from pathlib import Path
@@ -120,7 +119,7 @@ def build() -> int:
     facts |= {"summary": figures(REPORTS / "summary"), "explored": figures(REPORTS / "explore")}
     facts |= {"taken_apart": figures(REPORTS / "koopman"), "concepts": figures(REPORTS / "concepts")}
     partial, pages = Path("build/partial/report"), templates()
-    shutil.rmtree(partial, ignore_errors=True)
+    runs.remove(partial)
     (partial / "pages").mkdir(parents=True)
     (partial / "index.html").write_text(pages.get_template("index.html").render(facts))
     (partial / "pages/data.html").write_text(pages.get_template("data.html").render(facts))
@@ -128,7 +127,7 @@ def build() -> int:
         (partial / f"pages/{one['name']}.html").write_text(pages.get_template("study.html").render(facts | {"study": one}))
     write_csv(rows, partial / "pages/claims.csv")
     runs.write_json(partial / "claims.json", rows)
-    shutil.rmtree(REPORTS / "pages", ignore_errors=True)
+    runs.remove(REPORTS / "pages")
     for name in ("pages", "claims.json", "index.html"):
         (partial / name).replace(REPORTS / name)
     partial.rmdir()

@@ -77,7 +77,7 @@ def run(args: argparse.Namespace) -> None:
         compute_alone()
     watched = [source, *map(Path, CODE), *map(Path, args.paths.values())]
     before, partial = digest(watched), Path(values["out"])
-    shutil.rmtree(partial, ignore_errors=True)
+    runs.remove(partial)
     partial.mkdir(parents=True)
     executed = execute(notebook, values, partial.with_suffix(".ipynb"))
     after = digest(watched)
@@ -86,7 +86,7 @@ def run(args: argparse.Namespace) -> None:
     args.executed.parent.mkdir(parents=True, exist_ok=True)
     write(clean(executed), partial.with_suffix(".ipynb"))
     os.replace(partial.with_suffix(".ipynb"), args.executed)
-    shutil.rmtree(args.out, ignore_errors=True)
+    runs.remove(args.out)
     args.out.parent.mkdir(parents=True, exist_ok=True)
     os.replace(partial, args.out)
 
@@ -101,7 +101,7 @@ def main(argv: list[str] | None = None) -> int:
     with terminal.drawn():
         found = outcome.observe(lambda: run(args))
     kept = outcome.put_away(PARTIAL / f"{name}.ipynb", FAILED / f"{name}.ipynb", found)
-    shutil.rmtree(PARTIAL / name, ignore_errors=True)
+    shutil.rmtree(PARTIAL / name, ignore_errors=True)  # what stopped the stage is told, the next run takes away the rest
     if found.word == "done":
         log_stage(name, time.monotonic() - start)
     else:

@@ -3,7 +3,6 @@
 Saving a notebook with new outputs in JupyterLab therefore reruns nothing.
 """
 
-import shutil
 import sys
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from pipelines.stage_environment import set_environment
 
 set_environment()
 
+from lib import runs  # noqa: E402
 from pipelines import outcome  # noqa: E402
 from pipelines.notebook_file import read_notebook, source, write  # noqa: E402
 
@@ -20,7 +20,7 @@ TARGET, PARTIAL = Path("build/notebooks"), Path("build/partial/notebooks")
 
 def strip() -> int:
     """Write all clean copies, then put the folder in place. Errors: StageError that names every notebook that is none."""
-    shutil.rmtree(PARTIAL, ignore_errors=True)
+    runs.remove(PARTIAL)
     faults = []
     for path in sorted(Path("notebooks").rglob("*.ipynb")):
         if ".ipynb_checkpoints" in path.parts:
@@ -31,7 +31,7 @@ def strip() -> int:
             faults.append(str(error))
     if faults:
         raise outcome.StageError("\n  ".join(faults))
-    shutil.rmtree(TARGET, ignore_errors=True)
+    runs.remove(TARGET)
     PARTIAL.rename(TARGET)
     return 0
 

@@ -116,7 +116,7 @@ def run(args: argparse.Namespace, sweep: sweep_points.Sweep, state: Path) -> lis
                 lost = gather(client, todo, rows, told, lambda: sweep_table.live(sweep, keys, rows, state))
     finally:
         told.close()
-        shutil.rmtree(state / "partial", ignore_errors=True)
+        shutil.rmtree(state / "partial", ignore_errors=True)  # a kernel may still be ending there
         rows |= {key: row for key, task in todo.items() if (row := stored(task))}  # finished while nobody listened
         sweep_table.live(sweep, keys, rows, state)
     if len(rows) == len(keys):
@@ -154,7 +154,7 @@ def again(sweep: sweep_points.Sweep, number: int) -> int:
     executed = state / "notebook.ipynb"
     found = outcome.observe(lambda: execute(sweep_points.notebook(sweep.notebook), values, executed))
     if found.word == "stopped":
-        shutil.rmtree(state)
+        runs.remove(state)
     if found.word != "done":
         where = f"its notebook: {executed}" if executed.exists() else ""
         outcome.say("; ".join(filter(None, [found.said, found.hint, where])))

@@ -44,7 +44,7 @@ def run_point(task: Task) -> dict:
         row = {"key": task.key, "started": started} | attempted(task, attempt)
         row["seconds"] = time.time() - started
         keep(Path(task.state) / "rows" / f"{task.key}.json", row)
-        shutil.rmtree(attempt, ignore_errors=True)
+        shutil.rmtree(attempt, ignore_errors=True)  # the sweep takes away what is left
     return row
 
 

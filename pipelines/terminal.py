@@ -93,7 +93,7 @@ class _Screen:
             selector.register(self.reports, selectors.EVENT_READ)
             while not self.ended.is_set():
                 selector.select(TICK)
-                with suppress(OSError):
+                with suppress(OSError):  # the terminal is gone, and with it whom it could be told
                     self.look()
 
     def look(self) -> None:
@@ -114,7 +114,7 @@ class _Screen:
         """Return the next report, none if there is none."""
         try:
             return json.loads(self.reports.recv(1 << 16))
-        except (BlockingIOError, ValueError):
+        except (BlockingIOError, ValueError):  # none has come, or it was cut: the next one says the same
             return None
 
     def drop(self, key: str) -> None:
@@ -125,7 +125,7 @@ class _Screen:
 
     def write(self, *, last: bool) -> None:
         """Write the whole lines that have come above the bars; at last, what is no whole line too."""
-        with suppress(BlockingIOError):
+        with suppress(BlockingIOError):  # that is all for now
             while part := os.read(self.lines, 1 << 16):
                 self.rest += part
         whole, _, rest = self.rest.rpartition(b"\n")
@@ -141,7 +141,7 @@ class _Screen:
         """Write what is left and take the bars away."""
         self.ended.set()
         thread.join()
-        with suppress(OSError):
+        with suppress(OSError):  # as above
             self.write(last=True)
             for key in list(self.told):
                 self.drop(key)
@@ -179,5 +179,5 @@ def _columns(terminal: TextIO) -> int:
 
 def _flush(*streams: TextIO) -> None:
     for stream in streams:
-        with suppress(OSError, ValueError):
+        with suppress(OSError, ValueError):  # closed, by whom nobody reads there any more
             stream.flush()

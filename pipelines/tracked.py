@@ -1,4 +1,7 @@
-"""DVC as runs use it: it brings the data, names and runs stages, tracks results, and says on failure what it knows."""
+"""DVC as runs use it: it brings the data, names and runs stages, tracks results, and says on failure what it knows.
+
+python -m pipelines.tracked   brings the data that ship with the repository
+"""
 
 import re
 import subprocess
@@ -65,3 +68,13 @@ def dvc(*arguments: str) -> None:
     done = subprocess.run([sys.executable, "-m", "dvc", *arguments], capture_output=True, text=True)
     if done.returncode:
         raise outcome.StageError(f"dvc {arguments[0]} failed: {done.stderr.strip() or done.stdout.strip()}")
+
+
+def main() -> int:
+    """Bring the data."""
+    pull()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(outcome.main_of(main, "make data"))

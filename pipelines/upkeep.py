@@ -2,13 +2,13 @@
 
 import hashlib
 import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ruamel.yaml import YAML
 
+from lib import runs
 from pipelines import tracked
 
 if TYPE_CHECKING:
@@ -66,10 +66,8 @@ def _removed(repo: "Repo", outs: list[dict]) -> Iterator[str]:
             continue
         if why := _reason_to_keep(repo, target, out):
             yield f"but {target} is kept: {why}"
-        elif target.is_dir():
-            shutil.rmtree(target)
         else:
-            target.unlink()
+            runs.remove(target)
 
 
 def _reason_to_keep(repo: "Repo", target: Path, out: dict) -> str:

@@ -125,7 +125,7 @@ def serve(listener: socket.socket, fixed: dict[str, str]) -> tuple[dict, list[in
                 client.close()
             elif pid := os.fork():
                 os.setpgid(pid, pid)
-                with suppress(ConnectionError):
+                with suppress(ConnectionError):  # a client that has gone is seen by its socket below
                     client.send(b"warm")
                 kernel = (pid, ended := os.pidfd_open(pid), client)
                 selector.register(ended, selectors.EVENT_READ, kernel)
@@ -149,7 +149,7 @@ def received(client: socket.socket) -> tuple[dict | None, list[int]]:
     try:
         text, files, _, _ = socket.recv_fds(client, 1 << 20, 3)
         return json.loads(text or "null"), files
-    except OSError:
+    except OSError:  # it then starts its own kernel, which says what is wrong
         return None, []
 
 
@@ -170,7 +170,7 @@ def attend(selector: selectors.BaseSelector, key: selectors.SelectorKey) -> None
     pid, ended, client = key.data
     if key.fileobj == ended:
         status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-        with suppress(OSError):
+        with suppress(OSError):  # it has gone before its kernel
             client.send(str(status).encode())
         with suppress(KeyError):  # one that is gone is no longer registered
             selector.unregister(client)
@@ -180,7 +180,7 @@ def attend(selector: selectors.BaseSelector, key: selectors.SelectorKey) -> None
     elif client.fileno() >= 0:
         try:
             number = client.recv(1)
-        except OSError:
+        except OSError:  # it has gone, as with an empty answer
             number = b""
         if not number:
             selector.unregister(client)

@@ -36,7 +36,7 @@ def main(cold: list[str]) -> None:
         request = {"command": cold, "cwd": os.getcwd(), "environment": dict(os.environ)}
         socket.send_fds(server, [json.dumps(request).encode()], [0, 1, 2])
         answer = word(server)
-    except OSError:
+    except OSError:  # no server: an ordinary kernel does as well
         answer = b""
     if answer != b"warm":
         os.execv(cold[0], cold)
@@ -44,7 +44,7 @@ def main(cold: list[str]) -> None:
         signal.signal(number, lambda number, _: server.send(bytes([number])))
     try:
         status = int(word(server) or -signal.SIGKILL)
-    except ConnectionError:
+    except ConnectionError:  # the server was killed, and its kernels with it
         status = -signal.SIGKILL
     os._exit(status if status >= 0 else 128 - status)
 

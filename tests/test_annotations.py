@@ -217,7 +217,7 @@ def test_ink_is_counted_in_parts():
 def raw() -> Path:
     """The embedded data, as `make repro` pulls them."""
     if not RAW.exists():
-        subprocess.run([sys.executable, "-m", "dvc", "pull", "--quiet", "data.dvc"], cwd=ROOT, check=True)
+        subprocess.run([sys.executable, "-m", "pipelines.tracked"], cwd=ROOT, check=True)
     return RAW
 
 

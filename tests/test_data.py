@@ -30,7 +30,7 @@ mirrored = pytest.mark.skipif(not MIRROR.exists(), reason=f"the mirror of public
 def pulled():
     """The embedded data, as `make repro` pulls them."""
     if not RAW.exists():
-        subprocess.run([sys.executable, "-m", "dvc", "pull", "--quiet", "data.dvc"], cwd=ROOT, check=True)
+        subprocess.run([sys.executable, "-m", "pipelines.tracked"], cwd=ROOT, check=True)
 
 
 # Exact tasks.

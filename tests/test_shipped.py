@@ -94,7 +94,7 @@ def test_a_file_that_does_not_tell_of_weights_is_refused(folder, text, said):
 def raw():
     """The weights that ship, as `make repro` pulls them."""
     if not (place := runs.at("data/raw/clip")).exists():
-        subprocess.run([sys.executable, "-m", "dvc", "pull", "--quiet", "data.dvc"], cwd=runs.ROOT, check=True)
+        subprocess.run([sys.executable, "-m", "pipelines.tracked"], cwd=runs.ROOT, check=True)
     return place
 
 
