@@ -17,9 +17,9 @@ LEVELS = [
     {"data", "estimators"},
     {"bottlenecks", "concepts", "forecast", "koopman", "trial", "generalisation", "curves", "stochastic", "spread"},
     {"train", "plane", "attacks", "classifiers", "spectra", "contests"},
-    {"rollouts", "logistic", "fields"},
+    {"rollouts", "logistic"},
     {"claims", "plot", "charts", "runs", "trained", "explore", "notebook", "activations", "inference"}
-    | {"tradeoff", "gaps", "protocol", "koopman_views", "concept_panels", "sweeps", "board", "launch"},
+    | {"tradeoff", "gaps", "protocol", "koopman_views", "concept_panels", "sweeps", "board", "launch", "fields"},
 ]
 LEVEL = {name: level for level, names in enumerate(LEVELS) for name in names}
 MODULES = sorted(p for p in (ROOT / "lib").rglob("*.py") if p != ROOT / "lib/__init__.py")
@@ -89,7 +89,7 @@ def notebooks_of(stage: dict) -> list[str]:
     """Names of the notebooks that a stage, or each stage of its foreach, runs."""
     body = stage.get("do", stage)
     command = " ".join(body["cmd"]) if isinstance(body["cmd"], list) else body["cmd"]
-    match = re.search(r"pipelines\.run_notebook (\S+)", command)
+    match = re.search(r"pipelines\.run_notebook '?([^\s']+)", command)
     if not match:
         return []
     entries = runs.section(runs.parameters(ROOT), stage["foreach"].strip("${}")) if "foreach" in stage else {"": {}}
