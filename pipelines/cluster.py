@@ -151,6 +151,7 @@ def opened(where: str, *, workers: int | None = None, isolated: bool = False) ->
             if not (isolated or found or "HOURGLASS_WARM" in os.environ):
                 stack.enter_context(warm.kernels())
             count = workers or len(found) or int(os.environ.get("HOURGLASS_WORKERS", "0")) or cores()
+            # What ends a worker is told by the row of its point; what Dask logs of it would come between the rows.
             options = {"threads_per_worker": 1, "silence_logs": "CRITICAL", "scheduler_kwargs": BLANK}
             options |= {"host": "127.0.0.1", "security": Security.temporary()}
             stack.enter_context(_without_pages())

@@ -25,6 +25,7 @@ from lib import runs
 from lib.processes import die_with_parent
 from pipelines import outcome, provenance
 from pipelines.bibliography import works
+from pipelines.working import alone
 
 OUT, VALIDATOR = Path("build/crate"), "roc-validator==0.13.0"
 PROFILES = {
@@ -136,8 +137,9 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--validate", action=argparse.BooleanOptionalAction, default=True)
     args = parser.parse_args(argv)
     crate = built(Path.cwd())
-    runs.remove(args.out)
-    crate.write(args.out)
+    with alone(args.out.with_suffix(".lock"), "make crate"):
+        runs.remove(args.out)
+        crate.write(args.out)
     print(f"crate: {args.out}/ro-crate-metadata.json")
     if not args.validate:
         return 0

@@ -18,6 +18,7 @@ from lib.data.captions.sentences import captions
 from lib.processes import die_with_parent
 from pipelines import outcome, tracked
 from pipelines.export_data import CARD
+from pipelines.working import alone
 
 FOLDER, SCALES = Path("data/raw/clip"), ("smoke", "embedded")
 
@@ -62,11 +63,12 @@ def main(argv: list[str] | None = None) -> int:
     args = parser.parse_args(argv)
     tracked.pull()
     torch.set_num_threads(1)  # with one thread the weights repeat to the bit on one machine
-    for scale in args.scales:
-        train(scale)
-    (FOLDER / "card.md").write_text(card())
-    tracked.dvc("add", "data/raw")
-    tracked.dvc("push", "data.dvc")
+    with alone(Path("build/clip.lock"), "make clip"):
+        for scale in args.scales:
+            train(scale)
+        (FOLDER / "card.md").write_text(card())
+        tracked.dvc("add", "data/raw")
+        tracked.dvc("push", "data.dvc")
     return 0
 
 

@@ -9,8 +9,8 @@ import ipywidgets as widgets
 import nbformat
 import pytest
 
+from lib import board, launch
 from lib import fields as cells
-from lib import launch
 from lib.bottlenecks import BOTTLENECKS
 from lib.data import DATASETS
 from lib.fields import allowed, fields, literal
@@ -101,6 +101,25 @@ def test_a_comment_that_contradicts_its_default_is_refused(read, line, message):
 def test_the_trial_offers_all_that_there_is():
     asked = {one.name: one for one in fields(ROOT / "notebooks/trials/one_network.ipynb")}
     assert set(asked["method"].choices) == set(BOTTLENECKS) and set(asked["source"].choices) <= set(DATASETS)
+
+
+def test_a_launcher_that_cannot_know_how_stages_stand_says_why(monkeypatch):
+    def fail(root):
+        raise ValueError("dvc status failed: ERROR: <locked>")
+
+    monkeypatch.setattr(board, "changed", fail)
+    monkeypatch.setattr(board, "stages", lambda root: {"train@tanh": "train-tanh", "never": "never"})
+    said, table, *_ = launch.launcher().children[-1].children
+    assert said.value == "<pre>dvc status failed: ERROR: &lt;locked&gt;</pre>"
+    shown = table.children[1].value
+    assert "unknown" in shown and "not run" in shown and "up to date" not in shown
+
+
+def test_a_table_that_cannot_be_read_says_why():
+    def fail():
+        raise ValueError("x.json is not valid JSON")
+
+    assert launch.results(fail).children[1].value == "<pre>x.json is not valid JSON</pre>"
 
 
 BROKEN = {
