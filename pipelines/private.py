@@ -5,6 +5,7 @@ next one that wants such a folder.
 import fcntl
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -38,11 +39,12 @@ def sweep_up(place: str) -> None:
 
 def _abandoned(path: str) -> bool:
     try:
-        held = os.open(f"{path}/{OWNER}", os.O_RDONLY | os.O_NOFOLLOW)
-    except OSError:  # it is being made, or has just gone
+        held = os.open(f"{path}/{OWNER}", os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)  # a pipe would wait for its writer
+    except OSError:  # it is being made, has just gone, or may not be read
         return False
     try:
-        if os.fstat(held).st_uid != os.geteuid():
+        found = os.fstat(held)
+        if found.st_uid != os.geteuid() or not stat.S_ISREG(found.st_mode):
             return False
         fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

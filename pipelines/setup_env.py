@@ -26,7 +26,7 @@ BEGUN = Path("build/environment_begun")  # lies here while .venv is being made, 
 OWN = ("requirements.lock", "lib/working_copy.py")
 LOADED = (
     "numpy torch pandas scipy.stats scipy.signal sklearn.datasets numba torchvision matplotlib.pyplot seaborn lightning_fabric "
-    "ipykernel.kernelapp ipykernel.debugger papermill dvc.repo dvc.cli.main distributed jupyterlab.labapp pytest"
+    "ipykernel.kernelapp ipykernel.debugger papermill dvc.repo dvc.cli distributed jupyterlab.labapp pytest"
 )
 UTF8 = {"encoding": "utf-8", "errors": "surrogateescape"}  # a path may hold any bytes
 

@@ -56,6 +56,8 @@ def test_what_is_not_known_to_be_abandoned_stays(tmp_path, killed):
     (tmp_path / "hourglass-being-made").mkdir()
     (tmp_path / "hourglass-linked-owner").mkdir()
     (tmp_path / "hourglass-linked-owner" / private.OWNER).symlink_to(beside / private.OWNER)
+    (tmp_path / "hourglass-pipe").mkdir()
+    os.mkfifo(tmp_path / "hourglass-pipe" / private.OWNER)  # nobody writes to it
     names = {path.name for path in tmp_path.iterdir()}
     with private.folder(str(tmp_path)) as own:
         assert {path.name for path in tmp_path.iterdir()} == names | {Path(own).name}
