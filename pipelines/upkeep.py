@@ -48,7 +48,7 @@ def prune() -> list[str]:
         gone = sorted(lock.get("stages", {}).keys() - {stage.addressing for stage in stages})
         for name in gone:
             outs = lock["stages"].pop(name).get("outs", [])
-            kept = list(_removed(repo, [out for out in outs if Path(out["path"]).absolute() not in written]))
+            kept = list(_removed(repo, [out for out in outs if not _shared(Path(out["path"]).absolute(), written)]))
             print("\n  ".join([f"stage {name} is no longer in dvc.yaml: its results are removed", *kept]))
     if gone:
         part = path.with_suffix(".part")
@@ -56,6 +56,11 @@ def prune() -> list[str]:
             yaml.dump(lock, file)
         os.replace(part, path)
     return gone
+
+
+def _shared(place: Path, written: set[Path]) -> bool:
+    """Return whether a stage that exists writes a result, something in it, or what it lies in."""
+    return any(place == other or place in other.parents or other in place.parents for other in written)
 
 
 def _removed(repo: "Repo", outs: list[dict]) -> Iterator[str]:

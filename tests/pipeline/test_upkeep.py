@@ -115,6 +115,19 @@ def test_what_stages_of_a_matrix_wrote_stays(finished, monkeypatch):
     (finished.root / "runs/each-2").unlink()
 
 
+def test_a_folder_stays_in_which_a_stage_that_exists_writes(finished, monkeypatch):
+    monkeypatch.chdir(finished.root)
+    before = {name: (finished.root / name).read_text() for name in ("dvc.yaml", "dvc.lock")}
+    stage = "  {}:\n    cmd: mkdir -p all && echo 1 > all/one\n    outs: [{}]\n"
+    (finished.root / "dvc.yaml").write_text(before["dvc.yaml"] + stage.format("whole", "all"))
+    assert finished.python("-m", "dvc", "repro", "whole").returncode == 0
+    (finished.root / "dvc.yaml").write_text(before["dvc.yaml"] + stage.format("part", "all/one"))
+    assert upkeep.prune() == ["whole"] and (finished.root / "all/one").exists()
+    shutil.rmtree(finished.root / "all")
+    for name, text in before.items():
+        (finished.root / name).write_text(text)
+
+
 def test_nothing_is_removed_that_could_not_be_brought_back(finished, monkeypatch, capsys, tmp_path):
     monkeypatch.chdir(finished.root)
     lock = finished.root / "dvc.lock"
