@@ -13,6 +13,7 @@ import pandas as pd
 from lib import runs
 
 NAMED = re.compile(r"reports/notebooks/(\S+)\.ipynb")
+LOGGED = re.compile(r"(?P<name>[^,]+),(?P<when>[\d-]+[T ][\d:]+),(?P<seconds>\d+(\.\d+)?)(,(?P<scale>\w+))?")
 OPERATORS = {
     "<=": lambda a, b: a <= b,
     ">=": lambda a, b: a >= b,
@@ -58,8 +59,7 @@ def standing(root: Path, changed: dict | None) -> pd.DataFrame:
     lies in build/partial.
     """
     path, lock = root / "build/logs/stages.csv", root / "dvc.lock"
-    log = [line.split(",") for line in path.read_text().splitlines()] if path.exists() else []
-    last = {name: (when.replace("T", " "), float(seconds)) for name, when, seconds, *_ in log}
+    last = {row["name"]: (row["when"], row["seconds"]) for row in logged(path)}
     ran = runs.read_yaml(lock).get("stages", {}) if lock.exists() else {}
     busy = locked(root / ".dvc/tmp/rwlock.lock") or locked(root / "build/repro.lock") or locked(root / ".dvc/tmp/lock")
     rows = []
@@ -72,6 +72,15 @@ def standing(root: Path, changed: dict | None) -> pd.DataFrame:
             {"stage": stage, "status": status} | dict(zip(("when", "seconds"), last.get(name, ("", None)), strict=True))
         )
     return pd.DataFrame(rows)
+
+
+def logged(path: Path) -> list[dict]:
+    """Return name, when, seconds and scale ("" in an older log) of each stage in a log; a line that was cut short is none."""
+    lines = path.read_text(errors="replace").splitlines() if path.exists() else []
+    rows = [match.groupdict() for line in lines if (match := LOGGED.fullmatch(line))]
+    for row in rows:
+        row |= {"when": row["when"].replace("T", " "), "seconds": float(row["seconds"]), "scale": row["scale"] or ""}
+    return rows
 
 
 def locked(path: Path) -> bool:

@@ -48,6 +48,8 @@ def content(path: Path) -> dict:
 
     Errors: ValueError that names file and line for what is no notebook: no text, no JSON, a merge conflict, no cells.
     """
+    if not path.is_file():
+        raise ValueError(f"{path} is no file, or leads to none; a notebook is one")
     try:
         text = path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -65,10 +67,19 @@ def content(path: Path) -> dict:
         raise ValueError(f"{path}:{error.lineno} {what}, as a notebook must be; {AGAIN}") from error
     book = found if isinstance(found, dict) else {}
     version, cells = book.get("nbformat"), book.get("cells")
-    sound = isinstance(cells, list) and all(isinstance(cell, dict) for cell in cells)
+    sound = isinstance(cells, list) and all(map(_is_cell, cells))
     if version != 4 or type(book.get("nbformat_minor")) is not int or not sound:
-        raise ValueError(f"{path} is no notebook of format 4, with cells as a list (its format: {version}); {AGAIN}")
+        raise ValueError(f"{path} is no notebook of format 4, with a list of sound cells (its format: {version}); {AGAIN}")
     return found
+
+
+def _is_cell(cell: object) -> bool:
+    """Return whether a cell has a kind, source that is text or lines of it, and tags, if any, that are a list."""
+    if not isinstance(cell, dict) or not isinstance(cell.get("metadata", {}), dict):
+        return False
+    source = cell.get("source")
+    text = isinstance(source, str) or (isinstance(source, list) and all(isinstance(line, str) for line in source))
+    return text and isinstance(cell.get("cell_type"), str) and isinstance(cell.get("metadata", {}).get("tags", []), list)
 
 
 def literals(source: str, name: str) -> dict[str, tuple[object, int]]:
@@ -88,20 +99,30 @@ def literals(source: str, name: str) -> dict[str, tuple[object, int]]:
         try:
             value = ast.literal_eval(line.value)
             found[target.id] = value, line.end_lineno
-        except (AttributeError, ValueError) as error:
+        except (AttributeError, TypeError, ValueError) as error:  # the second for a list as a key
             shown = ast.get_source_segment(source, line)
             raise ValueError(
                 f"notebook {name}: the parameters cell holds {shown!r}; only NAME = literal may stand there"
             ) from error
-        runs.check_keys(value, f"notebook {name}: {target.id}")
+        _check_kind(value, f"notebook {name}: {target.id}")
     return found
+
+
+def _check_kind(value: object, where: str) -> None:
+    """Refuse a value that JSON and YAML have no word for, or would change."""
+    runs.check_keys(value, where)
+    parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else []
+    for part in parts:
+        _check_kind(part, where)
+    if not isinstance(value, bool | int | float | str | list | dict | None):
+        raise ValueError(f"{where} is {value!r}; a parameter is a number, a text, a list or a mapping of these, or None")
 
 
 def field(name: str, default: object, note: str) -> Field:
     """Return one parameter by its default and its comment."""
-    found = RANGE.match(note)
+    found = RANGE.match(note) if type(default) in (int, float) else None
     low, high = (float(found[1]), float(found[2])) if found else (None, None)
-    listed = re.match(r"^one of ([^;]+)", note)
+    listed = re.match(r"^one of ([^;]+)", note) if type(default) in (int, float, str) else None
     choices = [type(default)(word.strip()) for word in listed[1].split(",")] if listed else []
     made = Field(name, default, low, high, bool(found and found[3]), choices, note)
     if found and made.log and not low > 0:
@@ -129,7 +150,8 @@ def literal(asked: Field, text: str) -> object:
     """Return what a line of text says for a parameter that is a list or a mapping; nothing in it is run."""
     try:
         value = ast.literal_eval(text)
-    except (ValueError, SyntaxError) as error:
+    except (ValueError, TypeError, SyntaxError) as error:
         raise ValueError(f"{asked.name} must be written like {asked.default!r}, got {text!r}") from error
-    runs.check_keys(value, asked.name)
-    return allowed(asked, value)
+    value = allowed(asked, value)
+    _check_kind(value, asked.name)
+    return value

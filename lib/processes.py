@@ -19,6 +19,19 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def worker_count(text: str) -> int:
+    """Return how many workers a text asks for. Errors: ValueError if that is no number from 1 on."""
+    if not text.isdecimal() or int(text) < 1:
+        raise ValueError(f"workers must be a number from 1 on, got {text!r}; HOURGLASS_WORKERS and --workers say it")
+    return int(text)
+
+
+def free_workers() -> int:
+    """Return how many workers compute at one time where nothing else is said: HOURGLASS_WORKERS, or one a free core."""
+    asked = os.environ.get("HOURGLASS_WORKERS")
+    return worker_count(asked) if asked else cores()
+
+
 def die_with_parent(parent: int | None = None) -> None:
     """Have this process killed when its parent ends, and end at once if it already has: by Linux, elsewhere by a thread.
 
@@ -50,7 +63,7 @@ def each(function: Callable, items: Iterable, *, workers: int | None = None) -> 
     worker everything is computed in this process. An exception of the function is raised here.
     """
     items = list(items)
-    workers = min(len(items), workers or int(os.environ.get("HOURGLASS_WORKERS", "0")) or cores())
+    workers = min(len(items), workers or free_workers())
     if workers < 2:
         yield from map(function, items)
         return

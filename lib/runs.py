@@ -11,6 +11,7 @@ from ruamel.yaml.error import YAMLError
 
 ROOT = Path(__file__).resolve().parents[1]
 SCALES = ("smoke", "embedded", "paper")
+UNDO = "mend it; `git checkout` brings it back if git keeps it, otherwise delete it, and what wrote it writes it again"
 NAME = "[A-Za-z0-9_-]+"
 NAMED = ("data", "runs", "trials", "studies", "sweeps")  # sections of params.yaml whose keys become names of stages
 
@@ -21,8 +22,8 @@ def read_yaml(path: Path) -> dict:
     Errors: ValueError for what is no YAML or no mapping, or has keys that are no text.
     """
     try:
-        content = YAML(typ="safe").load(path.read_text())
-    except YAMLError as error:
+        content = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
+    except (YAMLError, UnicodeDecodeError) as error:
         raise ValueError(f"{path} is not valid YAML: {error}") from error
     if not isinstance(content, dict | None):
         raise ValueError(f"{path} must hold `name: value` lines, got {content!r}")
@@ -49,9 +50,10 @@ def check_name(text: object, what: str) -> None:
         raise ValueError(f"{what} is {text!r}; it may have letters a to z, digits, _ and - only, such as {free}")
 
 
-def check_path(text: object, what: str) -> None:
-    """Refuse a path that is not made of names, one below the other; the last may have a suffix."""
-    if not isinstance(text, str) or not re.fullmatch(rf"({NAME}/)*{NAME}(\.\w+)?", text):
+def check_path(text: object, what: str, *, suffix: bool = False) -> None:
+    """Refuse a path that is not made of names, one below the other; the last of a file has a suffix."""
+    ending = r"(\.\w+)?" if suffix else ""
+    if not isinstance(text, str) or not re.fullmatch(rf"({NAME}/)*{NAME}{ending}", text):
         raise ValueError(f"{what} is {text!r}; it must be a path below the repository of names in a-z, A-Z, 0-9, _ and -")
 
 
@@ -68,7 +70,7 @@ def _check_names(params: dict) -> None:
                 check_name(given[part], f"{kind}.{key}.{part} in params.yaml")
             for part in given.keys() & {"notebook", "reads"}:
                 for path in given[part] if isinstance(given[part], list) else [given[part]]:
-                    check_path(path, f"{kind}.{key}.{part} in params.yaml")
+                    check_path(path, f"{kind}.{key}.{part} in params.yaml", suffix=part == "reads")
 
 
 def parameters(root: Path = ROOT, scale: str | None = None) -> dict:
@@ -79,10 +81,18 @@ def parameters(root: Path = ROOT, scale: str | None = None) -> dict:
     """
     params = read_yaml(root / "params.yaml")
     _check_names(params)
-    scale = scale or params["scale"]
+    scale = scale or params.get("scale")
     if scale not in SCALES:
         raise ValueError(f"unknown scale {scale!r} in params.yaml; known: {', '.join(SCALES)}")
     return overlay(params, read_yaml(root / "pipelines" / "scales" / f"{scale}.yaml")) | {"scale": scale}
+
+
+def with_scale(text: str, scale: str) -> str:
+    """Return the text of params.yaml with another scale. Errors: ValueError if it has no line for it."""
+    changed, count = re.subn(r"^scale:[ \t]*[^\s#]+", f"scale: {scale}", text, count=1, flags=re.M)
+    if not count:
+        raise ValueError(f"params.yaml has no line `scale: {scale}`; `git diff params.yaml` shows what became of it")
+    return changed
 
 
 def overlay(base: dict, changes: dict, path: str = "") -> dict:
@@ -167,4 +177,4 @@ def read_json(path: Path) -> object:
     try:
         return json.loads(path.read_text())
     except ValueError as error:
-        raise ValueError(f"{path} is not valid JSON: {error}; delete it, and what wrote it writes it again") from error
+        raise ValueError(f"{path} is not valid JSON: {error}; {UNDO}") from error

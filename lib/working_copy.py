@@ -46,13 +46,15 @@ def put_first() -> None:
     """
     if not sys.flags.isolated and not sys.flags.safe_path:
         sys.meta_path.insert(0, Finder)
-        if "DVC_SITE_CACHE_DIR" not in os.environ and (place := root()) and os.path.isdir(os.path.join(place, ".dvc")):
-            os.environ["DVC_SITE_CACHE_DIR"] = _own_folder(os.path.join(place, ".dvc", "tmp", "site"))
+    if "DVC_SITE_CACHE_DIR" not in os.environ and (place := root()) and os.path.isdir(os.path.join(place, ".dvc")):
+        os.environ["DVC_SITE_CACHE_DIR"] = _own_folder(os.path.join(place, ".dvc", "tmp", "site"))
 
 
 def _own_folder(path: str) -> str:
     try:
         os.makedirs(path, mode=0o700, exist_ok=True)
+        if os.stat(path).st_mode & 0o077:
+            os.chmod(path, 0o700)
     except OSError:
         return path  # where nothing can be written DVC says so when it wants to
     return path

@@ -38,9 +38,10 @@ def read(text: str) -> dict:
 
 
 def taken(place: Path) -> Path:
-    """Return a folder that was made for this try. Errors: ValueError if something lies in it."""
-    if not place.is_dir() or any(place.iterdir()):
-        raise ValueError(f"--place {place} must be an empty folder; leave it out, and the try makes one")
+    """Return a folder that was made for this try. Errors: ValueError if it lies elsewhere, or something in it or beside it."""
+    own = Path(SCRATCH).resolve() in place.resolve().parents and place.is_dir()
+    if not own or any(place.iterdir()) or place.with_name(f"{place.name}.ipynb").exists():
+        raise ValueError(f"--place {place} must be an empty folder in {SCRATCH}; leave it out, and the try makes one")
     return place
 
 
@@ -52,7 +53,7 @@ def attempt(args: argparse.Namespace) -> int:
     source = notebook(args.notebook)
     values = typed(declared(source, args.notebook), read(args.values), args.notebook)
     place = taken(args.place) if args.place else Path(runs.numbered(f"{SCRATCH}/{args.notebook}"))
-    executed = place.with_suffix(".ipynb")
+    executed = place.with_name(f"{place.name}.ipynb")
     with terminal.drawn():
         found = outcome.observe(lambda: execute(source, values | {"out": str(place)}, executed))
     if found.word == "stopped":

@@ -12,7 +12,7 @@ from distributed import Client, LocalCluster, Security, Worker, WorkerPlugin
 from distributed.deploy import Cluster
 
 from lib import runs
-from lib.processes import cores
+from lib.processes import free_workers
 from pipelines import outcome, private, warm
 from pipelines.stage_environment import set_environment
 
@@ -22,6 +22,7 @@ KINDS = {  # kind in YAML -> module and class
     "kubernetes": ("dask_kubernetes.operator", "KubeCluster"),
 }
 BLANK = {"dashboard": False, "dashboard_address": "127.0.0.1:0"}  # of a scheduler, which opens that port whatever it shows
+PATIENCE = 20  # seconds for a driver to answer
 NO_PAGES = "export DASK_DISTRIBUTED__WORKER__HTTP__ROUTES='[]'"
 
 
@@ -56,14 +57,15 @@ def gpus() -> list[str]:
     """Return the GPUs of this machine that may be used, none where there is no driver."""
     if (chosen := os.environ.get("CUDA_VISIBLE_DEVICES")) is not None:
         return [name for name in chosen.split(",") if name]
+    command = ["nvidia-smi", "--query-gpu=index", "--format=csv,noheader"]
     try:
-        listed = subprocess.run(["nvidia-smi", "--query-gpu=index", "--format=csv,noheader"], capture_output=True, text=True)
+        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=PATIENCE).stdout.split()
     except FileNotFoundError:  # no driver, no GPU
         return []
-    if listed.returncode:
-        outcome.say(f"no GPU is used, as nvidia-smi failed: {(listed.stderr or listed.stdout).strip()}")
+    except (OSError, subprocess.SubprocessError) as error:
+        words = (getattr(error, "stderr", "") or getattr(error, "stdout", "") or "").strip()
+        outcome.say(f"no GPU is used, as nvidia-smi failed: {words or error}")
         return []
-    return listed.stdout.split()
 
 
 def described(path: Path) -> tuple[type, dict, int, bool]:
@@ -150,14 +152,14 @@ def opened(where: str, *, workers: int | None = None, isolated: bool = False) ->
             found = gpus()
             if not (isolated or found or "HOURGLASS_WARM" in os.environ):
                 stack.enter_context(warm.kernels())
-            count = workers or len(found) or int(os.environ.get("HOURGLASS_WORKERS", "0")) or cores()
+            count = workers or len(found) or free_workers()
             # What ends a worker is told by the row of its point; what Dask logs of it would come between the rows.
             options = {"threads_per_worker": 1, "silence_logs": "CRITICAL", "scheduler_kwargs": BLANK}
             options |= {"host": "127.0.0.1", "security": Security.temporary()}
             stack.enter_context(_without_pages())
             with outcome.deferred():  # workers leave Ctrl-C to this process
                 place = stack.enter_context(LocalCluster(n_workers=count, **options))
-        elif where.endswith(".yaml"):
+        elif where.endswith((".yaml", ".yml")):
             place = stack.enter_context(started(Path(where)))
             place.scale(workers or described(Path(where))[2])
         else:

@@ -136,10 +136,15 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, default=OUT)
     parser.add_argument("--validate", action=argparse.BooleanOptionalAction, default=True)
     args = parser.parse_args(argv)
+    if args.out.exists() and not (args.out / "ro-crate-metadata.json").exists():
+        raise ValueError(f"{args.out} is there and is no crate; name another folder, or move it away")
     crate = built(Path.cwd())
     with alone(args.out.with_suffix(".lock"), "make crate"):
+        part = args.out.with_name(f".{args.out.name}.part")
+        runs.remove(part)
+        crate.write(part)
         runs.remove(args.out)
-        crate.write(args.out)
+        part.rename(args.out)
     print(f"crate: {args.out}/ro-crate-metadata.json")
     if not args.validate:
         return 0

@@ -12,11 +12,12 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 GB = 1 << 30
+PATIENCE = 60  # seconds for a command to answer
 ENVIRONMENT_GB, RUN_GB = 8, 2  # free disk that setting up and that a run want
 LEAST_MEMORY_GB = 6
 STORE = Path(".dvc/store/files/md5")
@@ -39,7 +40,14 @@ for line in re.findall(r"^([A-Za-z0-9][^\\\\\\n]*?)\\s*\\\\?$", Path("requiremen
         odd.append(f"{asked} (here: {found})")
 print(json.dumps(odd))
 """
-PARAMETERS = "from lib import runs; runs.parameters()"
+PARAMETERS = """
+import sys
+from lib import runs
+try:
+    runs.parameters()
+except (OSError, ValueError) as error:
+    sys.exit(" ".join(str(error).split()))
+"""
 GPU = "import torch; print(torch.cuda.is_available())"
 
 
@@ -94,8 +102,8 @@ def environment() -> str:
 def told(command: list[str]) -> tuple[bool, str]:
     """Return whether a command went well, and what it printed, or the last line of why it did not."""
     try:
-        done = subprocess.run(command, capture_output=True, text=True, errors="replace")
-    except OSError as error:
+        done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=PATIENCE)
+    except (OSError, subprocess.TimeoutExpired) as error:
         return False, str(error)
     if done.returncode == 0:
         return True, done.stdout.strip()
@@ -124,7 +132,7 @@ def packages() -> Iterator[Finding]:
         yield Finding("good", f"the packages of {python} are those of requirements.lock")
     good, text = told([python, "-c", PARAMETERS])
     if not good:
-        yield Finding("wrong", text, "mend params.yaml, or `git checkout -- params.yaml`")
+        yield Finding("wrong", text, "mend the file that it names; `git diff` shows what was changed there")
     there = shutil.which("nvidia-smi")
     good, driver = told(["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]) if there else (True, "")
     if not good:
@@ -181,7 +189,13 @@ def store() -> Iterator[Finding]:
         return
     raw, wanted = Path("data/raw"), {entry["relpath"]: entry["md5"] for entry in json.loads(listing.read_text())}
     there = {str(path.relative_to(raw)): path for path in raw.rglob("*") if path.is_file()}
-    if not there:
+    places = [STORE / name[:2] / name[2:] for name in wanted.values()]
+    if lost := [path for path in places if not path.is_file()]:
+        what = f"{len(lost)} stored files are missing, first {lost[0]}"
+        yield Finding("wrong", what, "`git checkout -- .dvc/store`, or clone again")
+    elif raw.exists() and not raw.is_dir():
+        yield Finding("wrong", f"{raw} is no folder", "move it elsewhere: `make repro` brings the folder")
+    elif not there:
         yield Finding("good", "data/raw is not there yet; `make repro` brings it")
     elif foreign := sorted(there.keys() - wanted.keys()):
         cure = "move it elsewhere: data/raw holds exactly what data.dvc pins"
@@ -190,7 +204,7 @@ def store() -> Iterator[Finding]:
         yield Finding(
             "wrong",
             f"data/raw/{changed[0]} was changed ({len(changed)} such files)",
-            "`dvc checkout --force data.dvc` brings it back",
+            "move it elsewhere if you need it: `dvc checkout --force data.dvc` brings back what belongs there",
         )
 
 
@@ -265,9 +279,20 @@ def habits() -> Iterator[Finding]:
 CHECKS = (machine, packages, git, store, runs_here, habits)
 
 
+def looked_at(check: Callable[[], Iterator[Finding]]) -> list[Finding]:
+    """Return what a check finds, with one more where it cannot go on: nothing may hide the other checks."""
+    found = []
+    try:
+        found.extend(check())
+    except Exception as error:  # whatever it is
+        why = f"{type(error).__name__}: {error}"
+        found.append(Finding("wrong", f"looking at {check.__name__.replace('_', ' ')} failed: {why}", "see to what it names"))
+    return found
+
+
 def main() -> int:
     """Look at everything; print a line for each finding, with its cure below."""
-    found = [finding for check in CHECKS for finding in check()]
+    found = [finding for check in CHECKS for finding in looked_at(check)]
     for grade, what, cure in found:
         print(f"{grade:<6} {what}")
         if cure:

@@ -58,8 +58,9 @@ class NativeKernel(StageKernel, AsyncKernelManager):
         """Return where its sockets lie; left alone, kernels started in one folder at one time take each other's."""
         return f"{own_folder()}/{uuid.uuid4().hex[:8]}"
 
-    def _connection_dir_default(self) -> str:
-        return own_folder()
+    def _connection_file_default(self) -> str:
+        """Return where its key lies; left alone, it would among the temporary files, and stay if this process is killed."""
+        return f"{own_folder()}/{uuid.uuid4().hex[:8]}.json"
 
     def _kernel_spec_manager_default(self) -> NativeSpecs:
         return NativeSpecs(parent=self)

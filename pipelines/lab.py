@@ -35,11 +35,15 @@ def reached_from_elsewhere(ip: str) -> bool:
 
 
 def refuse_open(server: object) -> None:
-    """Refuse a server that lets others run code here without a token or password, whoever asked for that and how."""
-    if not server.sock and not server.identity_provider.auth_enabled and reached_from_elsewhere(server.ip):
+    """Refuse a server that lets others run code here without a token or password, whoever asked for that and how.
+
+    On this machine alone that is whoever else works on it.
+    """
+    if not server.identity_provider.auth_enabled:
+        place = server.sock or f"{server.ip or 'any address'}:{server.port}"
         raise ValueError(
-            f"refused: without a token or password, whoever reaches {server.ip or 'any address'}:{server.port} could run code "
-            "here as you; leave the empty token (IdentityProvider.token, ServerApp.token) or the ip out"
+            f"refused: without a token or password, whoever reaches {place} could run code here as you; leave the empty token "
+            "(IdentityProvider.token, ServerApp.token) out"
         )
 
 

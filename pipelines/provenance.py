@@ -7,7 +7,7 @@ import time
 from datetime import datetime
 from pathlib import Path
 
-from lib import runs
+from lib import board, runs
 from pipelines.doctor import asked
 from pipelines.outcome import StageError
 
@@ -29,9 +29,8 @@ def logged(path: Path = LOG, scale: str | None = None) -> dict[str, tuple[str, f
 
     A line of an older log, without its scale, belongs to none.
     """
-    lines = path.read_text().splitlines() if path.exists() else []
-    rows = [line.split(",") for line in lines]
-    return {row[0]: (row[1].replace("T", " "), float(row[2])) for row in rows if scale in (None, *row[3:])}
+    rows = board.logged(path)
+    return {row["name"]: (row["when"], row["seconds"]) for row in rows if scale in (None, row["scale"])}
 
 
 def git(*arguments: str) -> str:

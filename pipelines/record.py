@@ -9,6 +9,7 @@ written to reports/recorded/RECORD.json, which is committed: evidence that a sma
 
 import argparse
 import hashlib
+import os
 import sys
 from pathlib import Path
 
@@ -29,6 +30,7 @@ def cloned(record: str) -> Path:
     """Clone the commit into build/record/RECORD and give it the record's parameters."""
     if provenance.git("status", "--porcelain", "--untracked-files=no"):
         raise ValueError("there are uncommitted changes; commit first, so that the evidence names the code it comes from")
+    provenance.git("ls-files", "--error-unmatch", os.path.relpath(RECORDS / f"{record}.yaml"))
     copy = Path("build/record") / record
     runs.remove(copy)
     outcome.follow(["git", "clone", "--quiet", ".", str(copy)], check=True)

@@ -155,6 +155,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--accept", action="store_true")
     args = parser.parse_args(argv)
     if args.accept:
+        runs.read_json(CLAIMS)  # or says what is missing
         stored = runs.read_json(REFERENCE) if REFERENCE.exists() else {}
         runs.write_json(REFERENCE, stored | {runs.parameters(Path.cwd())["scale"]: state(Path.cwd())})
         return 0

@@ -51,9 +51,12 @@ def figures(folder: Path) -> list[dict]:
 def told(path: Path) -> list[dict]:
     """Return what an executed notebook tells: prose, code, and outputs as text or tables; its images are figures already."""
     cells = []
-    for cell in read_notebook(path).cells:
+    for number, cell in enumerate(read_notebook(path).cells):
         if cell.cell_type == "markdown":
-            cells.append({"kind": "prose", "html": html(cell.source)})
+            try:
+                cells.append({"kind": "prose", "html": html(cell.source)})
+            except ValueError as error:
+                raise ValueError(f"{path}, cell {number}: {error}") from error
             continue
         cells.append({"kind": "code", "source": cell.source})
         for output in cell.outputs:
@@ -65,6 +68,14 @@ def told(path: Path) -> list[dict]:
             elif "text/plain" in data and not any(kind.startswith("image/") for kind in data):
                 cells.append({"kind": "text", "text": data["text/plain"]})
     return cells
+
+
+def page(path: Path) -> Markup:
+    """Return a data card as HTML. Errors: ValueError that names the card."""
+    try:
+        return html(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
 
 
 def study(name: str) -> dict:
@@ -113,7 +124,7 @@ def build() -> int:
     studies = [study(name) for name in params["studies"]]
     rows = claims.check([row for s in studies for row in s["claims"]], "the report")
     places = [*sorted(Path("data/raw").glob("*/card.md")), *Path("runs").glob("concepts/clip/scenes/card.md")]
-    cards = {path.parent.name: html(path.read_text()) for path in places}
+    cards = {path.parent.name: page(path) for path in places}
     facts = {"scale": params["scale"], "seeds": params["seeds"], "params": params, "studies": studies, "rows": rows}
     facts |= {"recorded": recorded(), "facts": environment_facts(), "cards": cards}
     facts |= {"summary": figures(REPORTS / "summary"), "explored": figures(REPORTS / "explore")}

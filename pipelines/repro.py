@@ -5,7 +5,6 @@ python -m pipelines.repro [--scale smoke|embedded|paper] [--only STAGE] [--force
 
 import argparse
 import os
-import re
 import sys
 import time
 from pathlib import Path
@@ -27,7 +26,7 @@ def set_scale(scale: str) -> None:
     """Write the scale into params.yaml, where DVC and the notebooks read it."""
     path = Path("params.yaml")
     text = path.read_text()
-    changed = re.sub(r"^scale: *\w+", f"scale: {scale}", text, count=1, flags=re.M)
+    changed = runs.with_scale(text, scale)
     if changed != text:
         part = path.with_suffix(".part")
         part.write_text(changed)
@@ -41,13 +40,11 @@ def run_stages(only: str | None, *, force: bool, run_cache: bool) -> None:
     """
     from dvc.repo.reproduce import _reproduce_stage
 
-    progress = stage_times.Progress(Path.cwd())
-
     def reproduce(stage: "Stage", **options: object) -> "Stage | None":
         with progress.stage(stage.addressing):
             return _reproduce_stage(stage, **options)
 
-    with progress, tracked.opened() as repo:
+    with tracked.opened() as repo, stage_times.Progress(Path.cwd()) as progress:
         repo.reproduce(only, force=force, run_cache=run_cache, repro_fn=reproduce)
 
 

@@ -83,12 +83,20 @@ def run(args: argparse.Namespace) -> None:
     after = digest(watched)
     if moved := sorted(name for name in before | after if before.get(name) != after.get(name)):
         raise StageError(f"{', '.join(moved)} changed while the stage ran; run it again so that results match their inputs")
-    args.executed.parent.mkdir(parents=True, exist_ok=True)
     write(clean(executed), partial.with_suffix(".ipynb"))
-    os.replace(partial.with_suffix(".ipynb"), args.executed)
-    runs.remove(args.out)
-    args.out.parent.mkdir(parents=True, exist_ok=True)
-    os.replace(partial, args.out)
+    put(partial.with_suffix(".ipynb"), args.executed)
+    put(partial, args.out)
+
+
+def put(made: Path, place: Path) -> None:
+    """Put a file or folder in its place, which may be on another disk; what is there goes when all of the new is beside it."""
+    place.parent.mkdir(parents=True, exist_ok=True)
+    beside = place.with_name(f".{place.name}.part")
+    runs.remove(beside)
+    shutil.move(made, beside)
+    if place.is_dir():
+        runs.remove(place)
+    os.replace(beside, place)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -103,7 +111,10 @@ def main(argv: list[str] | None = None) -> int:
     kept = outcome.put_away(PARTIAL / f"{name}.ipynb", FAILED / f"{name}.ipynb", found)
     shutil.rmtree(PARTIAL / name, ignore_errors=True)  # what stopped the stage is told, the next run takes away the rest
     if found.word == "done":
-        log_stage(name, time.monotonic() - start)
+        try:
+            log_stage(name, time.monotonic() - start)
+        except OSError as error:  # the stage is done for all that
+            outcome.say(f"how long stage {name} took could not be noted: {error}")
     else:
         said = found.said if found.word == "stopped" else f"stage {name} failed: {found.said}"
         outcome.say("\n  ".join(filter(None, [said, found.hint, kept])))

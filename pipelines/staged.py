@@ -18,6 +18,8 @@ LARGEST_MB = 2  # the longest notebook has 1.2, the largest file of .dvc/store 1
 
 def refusal(path: Path) -> str:
     """Return which file should not be committed as it is, and why; nothing if it may be."""
+    if not path.is_file():
+        return f"{path} is no file, or leads to none"
     if (size := path.stat().st_size / 1e6) > LARGEST_MB:
         return f"{path} has {size:.1f} MB, git keeps at most {LARGEST_MB} a file here; results and data are DVC's"
     if path.suffix != ".ipynb":

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from lib.processes import die_with_parent
+from lib.processes import die_with_parent, worker_count
 from pipelines.stage_environment import inherit_only_listed, set_environment
 
 set_environment()
@@ -33,7 +33,7 @@ from pipelines.kernel import execute  # noqa: E402
 from pipelines.notebook_file import write  # noqa: E402
 from pipelines.sweep_point import Task, keep, numbers, run_point, stored  # noqa: E402
 
-STATE = Path("build/sweeps")
+FOLDER, STATE = Path("pipelines/sweeps"), Path("build/sweeps")
 EVERY = 2.0  # seconds between two tables, as Parquet is written whole
 GONE = "their scheduler is gone"
 
@@ -43,7 +43,7 @@ def arguments(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("sweep", type=Path)
     parser.add_argument("--cluster", default="local")
-    parser.add_argument("--workers", type=int)
+    parser.add_argument("--workers", type=worker_count)
     parser.add_argument("--isolated", action="store_true", help="a kernel that imports everything itself for every point")
     parser.add_argument("--resume", action=argparse.BooleanOptionalAction, default=True, help="keep finished points")
     parser.add_argument("--retry", action="store_true", help="run failed points again")
@@ -119,6 +119,10 @@ def run(args: argparse.Namespace, sweep: sweep_points.Sweep, state: Path) -> lis
         shutil.rmtree(state / "partial", ignore_errors=True)  # a kernel may still be ending there
         rows |= {key: row for key, task in todo.items() if (row := stored(task))}  # finished while nobody listened
         sweep_table.live(sweep, keys, rows, state)
+    if sweep_points.keys(sweep_points.read(args.sweep)) != keys:
+        raise ValueError(
+            f"{args.sweep}, its notebook, lib or its data changed meanwhile; run it again, points that are the same are kept"
+        )
     if len(rows) == len(keys):
         sweep_table.place(sweep, sweep_table.table(sweep, keys, rows, times=False), by_dvc=not args.stage)
         if args.stage:
@@ -171,6 +175,8 @@ def asked(args: argparse.Namespace) -> int:
     if args.script:
         print(cluster.script(Path(args.cluster)))
         return 0
+    if args.sweep.resolve().parent != FOLDER.resolve():
+        raise ValueError(f"{args.sweep} is not in {FOLDER}, whose files name the sweeps; move it there")
     fetch(sweep := sweep_points.read(args.sweep))
     if args.point is not None:
         return again(sweep, args.point)

@@ -60,13 +60,20 @@ def attempted(task: Task, attempt: Path, *, again: bool = True) -> dict:
     A kernel that died is tried once more: it may have been killed together with this worker, whose end is then near, and the
     point is not to blame.
     """
-    executed, result = attempt.with_suffix(".ipynb"), {}
+    book = read_notebook(Path(task.notebook))
+    executed, result, trouble = attempt.with_suffix(".ipynb"), {}, []
 
     def work() -> None:
-        execute(read_notebook(Path(task.notebook)), task.values | {"out": str(attempt)}, executed)
+        try:
+            execute(book, task.values | {"out": str(attempt)}, executed)
+        except OSError as error:
+            trouble.append(error)
+            raise
         result.update(numbers(attempt / task.result))
 
     found = outcome.observe(work)
+    if trouble:  # a full disk, a folder that is gone: nothing of the point, which is left to be run
+        raise trouble[0]
     if found.word == "died" and again:
         shutil.rmtree(attempt)
         attempt.mkdir()
@@ -88,7 +95,10 @@ def numbers(path: Path) -> dict[str, float]:
         import pandas as pd
 
         return {name: float(value) for name, value in pd.read_parquet(path).mean(numeric_only=True).items()}
-    return flat(json.loads(path.read_text()))
+    content = runs.read_json(path)
+    if not isinstance(content, dict):
+        raise ValueError(f"{path.name} must hold names with numbers, got {content!r}")
+    return flat(content)
 
 
 def flat(content: dict, prefix: str = "") -> dict[str, float]:

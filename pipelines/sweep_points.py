@@ -15,6 +15,8 @@ import nbformat
 from lib import runs
 from pipelines.notebook_file import declared, read_notebook, source, typed
 
+WORDS = {str: "text", dict: "mapping", list: "list"}
+SHAPE = "points are one of grid: {name: [values]}, list: [{name: value}], random: {count, seed, draw: {name: {low, high}}}"
 FIELDS = {"notebook", "fixed", "points", "result", "reads"}
 
 
@@ -42,15 +44,27 @@ def read(path: Path) -> Sweep:
     told = runs.read_yaml(path)
     if odd := sorted(set(told) ^ FIELDS & (set(told) | {"notebook", "points"})):
         raise ValueError(f"sweep {path.stem}: {odd[0]!r} is unknown or missing; a sweep has {', '.join(sorted(FIELDS))}")
+    told = {"fixed": {}, "result": "metrics.json", "reads": []} | told
+    kinds = {"notebook": str, "fixed": dict, "points": dict, "result": str, "reads": list}
+    for name, kind in kinds.items():
+        if not isinstance(told[name], kind):
+            raise ValueError(f"sweep {path.stem}: {name} must be a {WORDS[kind]}, got {told[name]!r}")
+    try:
+        return _checked(path.stem, told)
+    except (AttributeError, LookupError, TypeError) as error:  # no list, mapping or number where one is due
+        raise ValueError(f"sweep {path.stem} cannot be read ({type(error).__name__}: {error}); {SHAPE}") from error
+
+
+def _checked(name: str, told: dict) -> Sweep:
+    """Return the sweep of fields that are of their kinds."""
     known = declared(notebook(told["notebook"]), told["notebook"])
-    base = known | typed(known, told.get("fixed", {}), told["notebook"])
+    base = known | typed(known, told["fixed"], told["notebook"])
     points = drawn(told["points"])
     values = [with_point(base, point, told["notebook"]) for point in points]
     if not points or len({canonical(point) for point in points}) < len(points):
-        raise ValueError(f"sweep {path.stem} has {len(points)} points, not all distinct; give at least one, and each once")
+        raise ValueError(f"sweep {name} has {len(points)} points, not all distinct; give at least one, and each once")
     varied = list(dict.fromkeys(name for point in points for name in point))
-    reads = list(told.get("reads", []))
-    return Sweep(path.stem, told["notebook"], varied, points, values, told.get("result", "metrics.json"), reads)
+    return Sweep(name, told["notebook"], varied, points, values, told["result"], told["reads"])
 
 
 def notebook(name: str) -> nbformat.NotebookNode:

@@ -10,22 +10,30 @@ from ruamel.yaml import YAML
 
 from lib import runs
 from pipelines import tracked
+from pipelines.outcome import StageError
 
 if TYPE_CHECKING:
     from dvc.repo import Repo
 
-CACHE, STORE = Path(".dvc/cache"), Path(".dvc/store")
+STORE = Path(".dvc/store/files/md5")
 
 
-def rotten(place: Path) -> list[Path]:
+def rotten(objects: Path) -> list[Path]:
     """Return the objects whose md5 is not their name; DVC trusts a read-only object without looking."""
-    objects = sorted(p for p in place.glob("files/md5/??/*") if p.is_file())
-    return [p for p in objects if hashlib.md5(p.read_bytes()).hexdigest() != p.parent.name + p.name.removesuffix(".dir")]
+    return [path for path in sorted(objects.glob("??/*")) if path.is_file() and not _sound(path)]
+
+
+def _sound(path: Path) -> bool:
+    """Return whether an object is there whole."""
+    name = path.parent.name + path.name.removesuffix(".dir")
+    return path.is_file() and hashlib.md5(path.read_bytes()).hexdigest() == name
 
 
 def faults() -> list[str]:
     """Return one message for each thing that must be mended by hand before a run."""
-    cures = {CACHE: "delete it, and the stage that made it runs again", STORE: "restore it with `git checkout -- .dvc/store`"}
+    with tracked.opened() as repo:
+        cache = Path(os.path.relpath(repo.cache.local.path))  # where the configuration has it
+    cures = {cache: "delete it, and the stage that made it runs again", STORE: "restore it with `git checkout -- .dvc/store`"}
     return [
         f"corrupted file {path}: its content does not match its name; {cure}" for p, cure in cures.items() for path in rotten(p)
     ]
@@ -45,7 +53,10 @@ def prune() -> list[str]:
         written = {Path(out.fs_path) for stage in stages for out in stage.outs if out.protocol == "local"}
         yaml = YAML()
         lock = yaml.load(path.read_text())
-        gone = sorted(lock.get("stages", {}).keys() - {stage.addressing for stage in stages})
+        ran, known = lock.get("stages", {}).keys(), {stage.addressing for stage in stages if stage.cmd}
+        if ran and not known:
+            raise StageError("dvc.yaml names no stage, and dvc.lock does; `git checkout -- dvc.yaml` brings it back")
+        gone = sorted(ran - known)
         for name in gone:
             outs = lock["stages"].pop(name).get("outs", [])
             kept = list(_removed(repo, [out for out in outs if not _shared(Path(out["path"]).absolute(), written)]))
@@ -92,6 +103,6 @@ def _reason_to_keep(repo: "Repo", target: Path, out: dict) -> str:
     if found.hash_info.value != out.get("md5"):
         return "it is not what the stage wrote"
     needed = [found.oid, *(entry.value for _, _, entry in (found if target.is_dir() else ()))]
-    if not all(cache.exists(oid) for oid in needed):
+    if not all(_sound(Path(cache.oid_to_path(oid))) for oid in needed):
         return "DVC's cache could not bring it back"
     return ""

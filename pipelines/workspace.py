@@ -10,6 +10,7 @@ from contextlib import ExitStack
 from functools import cache
 from pathlib import Path
 
+from lib import runs
 from pipelines import outcome, private
 from pipelines.stage_environment import set_environment
 
@@ -30,7 +31,7 @@ def refresh(target: Path = SMOKE) -> Path:
         if path != Path("params.yaml") and not (copy.exists() and filecmp.cmp(path, copy, shallow=False)):
             copy.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(path, copy)
-    (target / "params.yaml").write_text(Path("params.yaml").read_text().replace("scale: embedded", "scale: smoke", 1))
+    (target / "params.yaml").write_text(runs.with_scale(Path("params.yaml").read_text(), "smoke"))
     remove_others(target, set(files))
     if not (target / ".git").exists():
         subprocess.run(["git", "init", "--quiet", str(target)], check=True)

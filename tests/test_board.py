@@ -56,6 +56,15 @@ def test_a_stage_stands_as_its_traces_say(root):
         assert board.standing(root, {"train@b": []}).status.tolist() == ["up to date", "running", *NEVER, "failed"]
 
 
+def test_a_line_of_the_log_that_was_cut_is_none(root):
+    log = root / "build/logs/stages.csv"
+    log.write_text(
+        "train-a,2026-01-01T10:00:00,3.5,smoke\ntrain-b,2026-01-02T10\ntrain-b,2026-01-02T10:00:00,\n\ntrain-c,x,y,z\n"
+    )
+    assert board.logged(log) == [{"name": "train-a", "when": "2026-01-01 10:00:00", "seconds": 3.5, "scale": "smoke"}]
+    assert board.standing(root, {}).seconds[0] == 3.5
+
+
 def test_a_reason_to_know_nothing_is_told(root):
     with pytest.raises(ValueError, match=r"dvc status failed: .*not a git repository"):
         board.changed(root)

@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import re
 from pathlib import Path
 
@@ -122,6 +123,30 @@ def test_a_table_that_cannot_be_read_says_why():
     assert launch.results(fail).children[1].value == "<pre>x.json is not valid JSON</pre>"
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "x = {[1]: 2}",
+        "x = {1, 2}",
+        "x = b'a'",
+        "x = ...",
+        "x = (1, 2)",
+        "x = [{'a': 1j}]",
+        "x = [{2: 1}]",
+        "x = f(1)",
+        "x: int = 1",
+    ],
+)
+def test_a_default_that_json_would_change_is_refused_by_name(line):
+    with pytest.raises(ValueError, match=r"notebook mine: (x (is|has)|the parameters cell holds)"):
+        cells.literals(line, "mine")
+
+
+def test_a_comment_that_only_looks_like_a_range_is_a_note(read):
+    asked = read('word = "a"  # 1 to 8 letters\nlist = [1]  # 1 to 3\nnothing = None  # one of many\n')
+    assert [one.low for one in asked.values()] == [None] * 3 and not any(one.choices for one in asked.values())
+
+
 BROKEN = {
     "empty": (b"", "a.ipynb:1 is empty"),
     "conflict": (b'{\n<<<<<<< HEAD\n "cells": []\n=======\n>>>>>>> other\n}', "a.ipynb:2 holds a merge conflict"),
@@ -130,8 +155,16 @@ BROKEN = {
     "a list": (b"[]", "a.ipynb is no notebook of format 4"),
     "newer": (b'{"cells": [], "metadata": {}, "nbformat": 5, "nbformat_minor": 0}', "its format: 5"),
     "older": (b'{"worksheets": [], "metadata": {}, "nbformat": 3, "nbformat_minor": 0}', "its format: 3"),
+    "no source": (b'{"cells": [{"cell_type": "code", "metadata": {}}], "nbformat": 4, "nbformat_minor": 5}', "of sound cells"),
+    "odd tags": (
+        b'{"cells": [{"cell_type": "code", "source": "", "metadata": {"tags": 5}}], "nbformat": 4, "nbformat_minor": 5}',
+        "of sound cells",
+    ),
     "no cell": (b'{"cells": [3], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}', "a.ipynb is no notebook of format 4"),
-    "odd cell": (b'{"cells": [{"cell_type": "x"}], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}', "cells.0"),
+    "odd cell": (
+        b'{"cells": [{"cell_type": "x", "source": "", "metadata": {}}], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}',
+        "cells.0",
+    ),
 }
 
 
@@ -141,6 +174,15 @@ def test_what_is_no_notebook_is_named_with_its_line(tmp_path, case):
     (tmp_path / "a.ipynb").write_bytes(content)
     with pytest.raises(ValueError, match=re.escape(told)):
         read_notebook(tmp_path / "a.ipynb")
+
+
+def test_a_folder_a_broken_link_and_a_pipe_are_no_notebooks(tmp_path):
+    (tmp_path / "folder.ipynb").mkdir()
+    (tmp_path / "link.ipynb").symlink_to(tmp_path / "nowhere")
+    os.mkfifo(tmp_path / "pipe.ipynb")
+    for path in tmp_path.iterdir():
+        with pytest.raises(ValueError, match=rf"{path.name} is no file, or leads to none"):
+            read_notebook(path)
 
 
 def test_a_byte_order_mark_and_lines_kept_apart_are_read(tmp_path):

@@ -2,6 +2,7 @@
 
 import math
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -41,6 +42,13 @@ def test_the_environment_may_say_how_many_workers_there_are(monkeypatch, tmp_pat
     monkeypatch.setenv("HOURGLASS_WORKERS", "1")
     assert set(each(partial(who, tmp_path), [1, 1])) == {os.getpid()}
     assert len(set(each(partial(who, tmp_path), [3] * 6, workers=2)) - {os.getpid()}) == 2
+
+
+@pytest.mark.parametrize("text", ["abc", "-2", "0", "1.5", "²"])
+def test_a_number_of_workers_that_is_none_is_named(monkeypatch, text):
+    monkeypatch.setenv("HOURGLASS_WORKERS", text)
+    with pytest.raises(ValueError, match=f"workers must be a number from 1 on, got '{re.escape(text)}'"):
+        list(each(math.factorial, [1, 2]))
 
 
 @pytest.mark.parametrize("workers", [1, 2])

@@ -92,5 +92,37 @@ def test_json_whose_keys_would_become_text_is_refused(tmp_path):
 
 def test_json_that_is_broken_is_named(tmp_path):
     (tmp_path / "x.json").write_text('{"a": ')
-    with pytest.raises(ValueError, match=r"x\.json is not valid JSON: .*; delete it"):
+    with pytest.raises(ValueError, match=r"x\.json is not valid JSON: .*; mend it; `git checkout`"):
         runs.read_json(tmp_path / "x.json")
+
+
+@pytest.mark.parametrize("line", ["scale: embedded  # note", 'scale: "embedded"', "scale: paper", "scale:\tembedded"])
+def test_a_scale_is_set_however_it_is_written(line):
+    assert re.match(r"scale: smoke(  # note)?\nseeds: 1\n", runs.with_scale(f"{line}\nseeds: 1\n", "smoke"))
+
+
+def test_parameters_without_a_scale_are_refused(root):
+    (root / "params.yaml").write_text("seeds: [0]\n")
+    with pytest.raises(ValueError, match=r"unknown scale None in params\.yaml; known: smoke"):
+        runs.parameters(root)
+    with pytest.raises(ValueError, match=r"params\.yaml has no line `scale: smoke`"):
+        runs.with_scale("seeds: [0]\n", "smoke")
+
+
+def test_yaml_in_another_encoding_is_named(tmp_path):
+    (tmp_path / "x.yaml").write_bytes("name: wörk\n".encode("latin-1"))
+    with pytest.raises(ValueError, match=r"x\.yaml is not valid YAML: 'utf-8' codec can't decode"):
+        runs.read_yaml(tmp_path / "x.yaml")
+
+
+def test_folders_are_numbered_and_a_link_is_removed_alone(tmp_path, monkeypatch):
+    monkeypatch.setattr(runs, "ROOT", tmp_path)
+    assert [runs.numbered("a/b"), runs.numbered("a/b")] == ["a/b-1", "a/b-2"]
+    (tmp_path / "a/b-3.ipynb").touch()
+    assert runs.numbered("a/b") == "a/b-4"
+    (tmp_path / "link").symlink_to(tmp_path / "a")
+    for name in ("link", "none", "a/b-3.ipynb"):
+        runs.remove(tmp_path / name)
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["a", "b-1", "b-2", "b-4"]
+    runs.remove(tmp_path / "a")
+    assert list(tmp_path.iterdir()) == []

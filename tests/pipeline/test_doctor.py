@@ -80,6 +80,19 @@ def change_data():
     Path("data/raw/table.csv").write_text("3\n")
 
 
+def put_a_file():
+    os.unlink("data/raw/table.csv"), os.rmdir("data/raw")
+    Path("data/raw").write_text("x")
+
+
+def lose_data():
+    next(path for path in doctor.STORE.glob("??/*") if path.suffix != ".dir").unlink()
+
+
+def write_nonsense():
+    Path("data.dvc").write_bytes(b"\xff md5: 1.dir")
+
+
 def die_in_a_stage():
     Path("build/partial/train-a").mkdir(parents=True)
 
@@ -107,6 +120,14 @@ CASES = {
     "a rotten file": (rot, doctor.store, "wrong", "1 stored files are not what their names say", "git checkout -- .dvc/store"),
     "own data": (add_data, doctor.store, "wrong", "data/raw/mine.csv is not of this repository", "move it elsewhere"),
     "changed data": (change_data, doctor.store, "wrong", "data/raw/table.csv was changed", "dvc checkout --force data.dvc"),
+    "a file for data": (put_a_file, doctor.store, "wrong", "data/raw is no folder", "move it elsewhere"),
+    "lost data": (
+        lose_data,
+        doctor.store,
+        "wrong",
+        "1 stored files are missing, first .dvc/store",
+        "git checkout -- .dvc/store",
+    ),
     "a killed run": (die_in_a_stage, doctor.runs_here, "odd", "a run was killed while it made train-a", "goes on"),
     "a failed notebook": (fail, doctor.runs_here, "odd", "1 notebooks failed", "make lab"),
     "habits": (have_habits, doctor.habits, "odd", "startup/00.py runs in notebooks that you open by hand", "move it away"),
@@ -122,13 +143,22 @@ def test_each_fault_is_named_with_its_cure(folder, case):
     assert len(found) == 1 and found[0].grade == grade and cure in found[0].cure
 
 
+def test_a_check_that_cannot_go_on_says_so_and_hides_no_other(folder, capsys):
+    write_nonsense()
+    assert doctor.main() == 1
+    said = capsys.readouterr().out
+    assert (
+        "wrong  looking at store failed: UnicodeDecodeError: " in said and "cores" in said and "git has no commit yet" in said
+    )
+
+
 def test_parameters_that_cannot_be_read_are_told_with_the_reason(folder):
     os.unlink("lib"), os.unlink("pipelines")
     for name in ("lib", "pipelines"):
         subprocess.run(["cp", "-r", ROOT / name, name], check=True)
     Path("params.yaml").write_text("scale: giant\n")
     assert [finding.what for finding in wrong(doctor.packages)] == [
-        "ValueError: unknown scale 'giant' in params.yaml; known: smoke, embedded, paper"
+        "unknown scale 'giant' in params.yaml; known: smoke, embedded, paper"
     ]
 
 

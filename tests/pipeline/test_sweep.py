@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -117,6 +118,36 @@ def test_a_worker_that_cannot_keep_a_row_says_why(toy):
     assert "scheduler" not in done.stderr and "Traceback" not in done.stderr
     (state / "rows").unlink()
     assert toy.python(*command).returncode == 0 and len(toy.table("blocked")) == 3
+
+
+def test_a_sweep_that_is_changed_meanwhile_is_no_result(toy):
+    running = toy.begin(*toy.write("mine", points=range(2), wait=3.0), "--workers", "2")
+    wait_for(toy.root / "starts.log")
+    toy.write("mine", points=range(3), wait=3.0)
+    assert running.wait(120) == 1 and not (toy.root / "runs/other_sweeps/mine").exists()
+    done = toy.python("-m", "pipelines.sweep", "pipelines/sweeps/mine.yaml", "--workers", "2")
+    assert done.returncode == 0 and len(toy.table("mine")) == 3 and len(toy.starts()) == 3, "a finished point was run again"
+
+
+def test_a_file_elsewhere_is_no_sweep(toy):
+    toy.write("mine", points=range(2))
+    (toy.root / "mine.yaml").write_text((toy.root / "pipelines/sweeps/mine.yaml").read_text())
+    done = toy.python("-m", "pipelines.sweep", "mine.yaml")
+    assert (
+        done.returncode == 1
+        and "mine.yaml is not in pipelines/sweeps, whose files name the sweeps; move it there" in done.stderr
+    )
+    done = toy.python("-m", "pipelines.sweep", "pipelines/sweeps/mine.yaml", "--workers", "-1")
+    assert done.returncode == 2 and "--workers" in done.stderr
+
+
+def test_a_folder_that_goes_meanwhile_fails_no_point(toy):
+    running = toy.begin(*toy.write("mine", points=range(2), wait=3.0), "--workers", "1")
+    wait_for(toy.root / "starts.log")
+    shutil.rmtree(toy.root / "build")
+    assert running.wait(120) == 1
+    done = toy.python("-m", "pipelines.sweep", "pipelines/sweeps/mine.yaml", "--workers", "2")
+    assert done.returncode == 0 and (toy.table("mine").status == "done").all(), done.stderr
 
 
 def test_200_points_with_planted_faults_end_as_undisturbed(toy):

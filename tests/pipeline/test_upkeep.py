@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -164,6 +165,33 @@ def test_nothing_is_removed_that_could_not_be_brought_back(finished, monkeypatch
     (runs / "link").unlink(), (runs / "elsewhere").unlink()
     for folder in (beside, runs / "holds", runs / "own"):
         shutil.rmtree(folder)
+
+
+@pytest.mark.parametrize("spoil", [Path.unlink, lambda path: path.write_text(""), lambda path: path.write_text("stages: {}\n")])
+def test_without_stages_nothing_is_gone(finished, monkeypatch, spoil):
+    monkeypatch.chdir(finished.root)
+    stages, lock = Path("dvc.yaml").read_text(), Path("dvc.lock").read_text()
+    spoil(Path("dvc.yaml"))
+    with pytest.raises(StageError, match=r"dvc\.yaml names no stage, and dvc\.lock does; `git checkout -- dvc\.yaml`"):
+        upkeep.prune()
+    assert Path("dvc.lock").read_text() == lock and Path("runs/b/result.json").exists()
+    Path("dvc.yaml").write_text(stages)
+
+
+def test_a_result_stays_whose_object_is_rotten(finished, monkeypatch, capsys):
+    monkeypatch.chdir(finished.root)
+    before = {name: Path(name).read_text() for name in ("dvc.lock", "params.yaml")}
+    md5 = re.search(r"path: runs/b\n +hash: md5\n +md5: (\w+)\.dir", before["dvc.lock"])[1]
+    target = Path(f".dvc/cache/files/md5/{md5[:2]}/{md5[2:]}.dir")
+    content = target.read_bytes()
+    target.chmod(0o644), target.write_bytes(content[:-1])
+    finished.change("params.yaml", "  b: {train: {epochs: 4}}\n", "")
+    assert upkeep.prune() == ["train@b"]
+    assert "but runs/b is kept: DVC's cache could not bring it back" in capsys.readouterr().out
+    assert Path("runs/b/result.json").exists()
+    target.write_bytes(content)
+    for name, text in before.items():
+        Path(name).write_text(text)
 
 
 def test_a_result_stays_that_the_cache_has_lost(finished, monkeypatch, capsys):
