@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from pathlib import Path
 
 import pytest
 from rocrate.rocrate import ROCrate
@@ -37,6 +38,20 @@ def test_without_a_run_there_is_no_crate(root):
     (root / "reports/claims.json").unlink()
     with pytest.raises(FileNotFoundError, match=r"reports/claims\.json does not exist; `make repro` writes it"):
         crate.built(root)
+
+
+@pytest.mark.parametrize("own", ["thesis/one.txt", "thesis"])
+def test_what_is_no_crate_is_never_replaced(root, monkeypatch, own):
+    monkeypatch.chdir(root)
+    Path(own).parent.mkdir(exist_ok=True)
+    Path(own).write_text("mine")
+    with pytest.raises(ValueError, match="thesis is there and is no crate; name another folder, or move it away"):
+        crate.main(["--out", "thesis", "--no-validate"])
+    assert Path(own).read_text() == "mine"
+    with pytest.raises(ValueError, match="reports is there and is no crate"):
+        crate.main(["--out", "reports", "--no-validate"])
+    assert crate.main(["--no-validate"]) == crate.main(["--no-validate"]) == 0
+    assert Path("build/crate/ro-crate-metadata.json").exists() and not list(Path("build").glob(".*"))
 
 
 def test_an_independent_validator_accepts_it_and_refuses_one_without_its_run(root):

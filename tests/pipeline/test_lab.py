@@ -107,11 +107,16 @@ def test_who_comes_by_ssh_is_told_the_tunnel(tmp_path):
         "--ip 0.0.0.0 --IdentityProvider.token=''",
         "--ServerApp.ip=:: --ServerApp.token=",
         "--ip= --IdentityProvider.token=",
+        "--ip 127.0.0.1 --IdentityProvider.token=''",
+        "--ServerApp.sock={home}/sock --ServerApp.token=''",
         "--ip '*' --LabApp.open_browser=False --ServerApp.token=''",
     ],
 )
 def test_no_port_is_opened_without_a_token(tmp_path, options):
-    environment = os.environ | {"HOME": str(tmp_path), "HOURGLASS_ARGS": f"--no-browser --port 0 {options}"}
+    environment = os.environ | {
+        "HOME": str(tmp_path),
+        "HOURGLASS_ARGS": f"--no-browser --port 0 {options}".replace("{home}", str(tmp_path)),
+    }
     command = [sys.executable, "-m", "pipelines.lab"]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=90)
     assert done.returncode == 1 and "refused: without a token or password, whoever reaches " in done.stderr, done.stderr
