@@ -75,6 +75,7 @@ def test_a_try_that_is_ended_leaves_no_kernel(toy):
 
 
 def test_tries_at_one_time_do_not_mix(toy):
+    (toy.root / "build/scratch").mkdir(exist_ok=True)
     before = set((toy.root / "build/scratch").iterdir())
     command = [sys.executable, "-m", "pipelines.attempt", "toy"]
     streams = {"cwd": toy.root, "env": toy.environment, "stdout": subprocess.PIPE, "text": True}
@@ -85,8 +86,12 @@ def test_tries_at_one_time_do_not_mix(toy):
     assert sorted(path.suffix for path in made) == ["", "", "", ".ipynb", ".ipynb", ".ipynb"]
     found = {runs.read_json(path / "metrics.json")["epochs"] for path in made if path.is_dir()}
     assert found == {11, 12, 13}
+    (toy.root / "notebooks/toy").mkdir()
+    done = toy.python("-m", "pipelines.attempt", "toy", "--place", "notebooks/toy")
+    assert done.returncode == 1 and "must be an empty folder in build/scratch" in done.stderr
+    (toy.root / "notebooks/toy").rmdir()
     done = toy.python("-m", "pipelines.attempt", "toy", "--place", str(min(made)))
-    assert done.returncode == 1 and "must be an empty folder; leave it out" in done.stderr
+    assert done.returncode == 1 and "must be an empty folder in build/scratch" in done.stderr
 
 
 def status(page, stage: str):
