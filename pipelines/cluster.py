@@ -75,8 +75,9 @@ def described(path: Path) -> tuple[type, dict, int, bool]:
     kind, a package that is not installed, or a kind that knows no TLS.
     """
     told = runs.read_yaml(path)
-    tls = told.pop("tls", True)
-    if set(told) != {"kind", "jobs", "options"} or told["kind"] not in KINDS or not isinstance(tls, bool):
+    tls, given = told.pop("tls", True), {"kind": str, "jobs": int, "options": dict}
+    sound = set(told) == set(given) and all(type(told[name]) is kind for name, kind in given.items())
+    if not sound or told["kind"] not in KINDS or told["jobs"] < 1 or not isinstance(tls, bool):
         raise ValueError(f"{path} must give kind ({', '.join(KINDS)}), jobs and options, and may give tls, got {told}")
     package, name = KINDS[told["kind"]]
     if tls and told["kind"] == "kubernetes":
@@ -103,7 +104,10 @@ def started(path: Path) -> Iterator[Cluster]:
             folder = stack.enter_context(private.folder(str(Path("build").absolute())))
             own = {"security": _stored(Security.temporary(), Path(folder)), "scheduler_options": BLANK}
             own["worker_extra_args"] = ["--no-dashboard"]
-            own["job_script_prologue"] = [NO_PAGES, *options.get("job_script_prologue", [])]
+            prologue = options.get("job_script_prologue", [])
+            if not isinstance(prologue, list):
+                raise ValueError(f"{path}: job_script_prologue must be a list of lines, got {prologue!r}")
+            own["job_script_prologue"] = [NO_PAGES, *prologue]
             options = own | {name: value for name, value in options.items() if name != "job_script_prologue"}
         yield stack.enter_context(kind(**options))
 

@@ -123,6 +123,13 @@ def test_keys_of_jobs_lie_where_nobody_else_reads_and_not_longer_than_they_are_u
     assert list(Path("build").iterdir()) == []
 
 
+def test_lines_before_a_job_are_a_list(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("c.yaml").write_text("{kind: slurm, jobs: 1, options: {cores: 1, memory: 1GB, job_script_prologue: cd here}}")
+    with pytest.raises(ValueError, match=r"c\.yaml: job_script_prologue must be a list of lines, got 'cd here'"):
+        cluster.script(Path("c.yaml"))
+
+
 def test_tls_can_be_left_out_by_name(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("c.yaml").write_text("{kind: slurm, jobs: 1, options: {cores: 1, memory: 1GB, processes: 1}, tls: false}")
@@ -134,6 +141,10 @@ def test_tls_can_be_left_out_by_name(tmp_path, monkeypatch):
     [
         ("{kind: moon, jobs: 1, options: {}}", "must give kind (slurm, pbs, kubernetes), jobs and options"),
         ("{kind: slurm, jobs: 1}", "must give kind"),
+        ("{kind: [slurm], jobs: 1, options: {}}", "must give kind"),
+        ("{kind: slurm, jobs: two, options: {}}", "must give kind"),
+        ("{kind: slurm, jobs: 0, options: {}}", "must give kind"),
+        ("{kind: slurm, jobs: 1, options: null}", "must give kind"),
         ("{kind: slurm, jobs: 1, options: {}, tls: 1}", "and may give tls, got"),
         ("{kind: kubernetes, jobs: 1, options: {}}", "starts workers without TLS, so that whoever reaches the scheduler"),
         (
