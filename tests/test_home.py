@@ -183,6 +183,8 @@ def test_binder_starts_what_it_is_told_in_the_environment(binder):
 
 @pytest.mark.parametrize("command", ["jupyter-lab", "jupyter notebook"])
 def test_binder_has_the_settings_of_make_lab(binder, command):
+    if not (Path(sys.prefix) / "bin/jupyter-lab").exists():
+        pytest.skip("JupyterLab is installed elsewhere than where this Python's environment is, as on another system")
     done = binder("start", *command.split(), "--ip=0.0.0.0", "--show-config")
     said = done.stdout + done.stderr
     assert done.returncode == 0 and "/lab/tree/notebooks/start_here.ipynb" in said and "NativeSpecs" in said, said
