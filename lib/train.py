@@ -47,12 +47,16 @@ class Fitted(NamedTuple):
 
 
 def one_device(accelerator: str) -> "Fabric":
-    """Return Lightning Fabric on one device: "cpu", "cuda", or "auto" for the best there is."""
+    """Return Lightning Fabric on one device: "cpu", "cuda", or "auto" for the best there is.
+
+    Whatever cluster there is, this process works alone: it neither joins others nor is told to be started by srun.
+    """
     from lightning_fabric import Fabric  # where it is used: it takes a second and a half to import
+    from lightning_fabric.plugins.environments import LightningEnvironment
 
     # Imported, it has torch look for GPUs through the driver; where there is none, Adam then spends 0.2 ms a step on looking.
     os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] = "0"
-    return Fabric(accelerator=accelerator, devices=1)
+    return Fabric(accelerator=accelerator, devices=1, plugins=LightningEnvironment())
 
 
 def fit(

@@ -1,10 +1,10 @@
 """The loop: finds known optima, resumes bit for bit, trains members together as it would alone, names what diverges."""
 
 import math
+import os
 
 import pytest
 import torch
-from lightning_fabric import Fabric
 
 from lib import checkpoint, nets, train
 from lib.bottlenecks import chosen
@@ -19,7 +19,20 @@ PLAN = Plan(epochs=6, batch=16, lr=0.01, records=6)
 
 @pytest.fixture(scope="module")
 def fabric():
-    return Fabric(accelerator="cpu", devices=1)
+    return train.one_device("cpu")
+
+
+@pytest.mark.filterwarnings("error")
+def test_one_device_is_alone_whatever_cluster_there_is(tmp_path, monkeypatch):
+    (tmp_path / "srun").write_text("#!/bin/sh\n")
+    (tmp_path / "srun").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    assert train.one_device("cpu").world_size == 1
+    job = {"SLURM_JOB_ID": "7", "SLURM_JOB_NAME": "sweep", "SLURM_NTASKS": "4", "SLURM_PROCID": "2", "SLURM_LOCALID": "2"}
+    for name, value in job.items():
+        monkeypatch.setenv(name, value)
+    own = train.one_device("cpu")
+    assert (own.world_size, own.global_rank, own.is_global_zero) == (1, 0, True)
 
 
 def data(seeds=2, n=80):
