@@ -104,17 +104,17 @@ def literals(source: str, name: str) -> dict[str, tuple[object, int]]:
             raise ValueError(
                 f"notebook {name}: the parameters cell holds {shown!r}; only NAME = literal may stand there"
             ) from error
+        runs.check_keys(value, f"notebook {name}: {target.id}")
         _check_kind(value, f"notebook {name}: {target.id}")
     return found
 
 
 def _check_kind(value: object, where: str) -> None:
-    """Refuse a value that JSON and YAML have no word for, or would change."""
-    runs.check_keys(value, where)
-    parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else []
-    for part in parts:
-        _check_kind(part, where)
-    if not isinstance(value, bool | int | float | str | list | dict | None):
+    """Refuse a value that JSON and YAML have no word for."""
+    if isinstance(value, list | dict):
+        for part in value.values() if isinstance(value, dict) else value:
+            _check_kind(part, where)
+    elif not isinstance(value, bool | int | float | str | None):
         raise ValueError(f"{where} is {value!r}; a parameter is a number, a text, a list or a mapping of these, or None")
 
 
@@ -153,5 +153,6 @@ def literal(asked: Field, text: str) -> object:
     except (ValueError, TypeError, SyntaxError) as error:
         raise ValueError(f"{asked.name} must be written like {asked.default!r}, got {text!r}") from error
     value = allowed(asked, value)
+    runs.check_keys(value, asked.name)
     _check_kind(value, asked.name)
     return value

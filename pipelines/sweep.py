@@ -9,13 +9,11 @@ there, their table without times goes to runs/sweeps/NAME (a stage of dvc.yaml) 
 """
 
 import argparse
-import fcntl
 import shutil
 import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from lib.processes import die_with_parent, worker_count
@@ -32,6 +30,7 @@ from pipelines import cluster, outcome, sweep_points, sweep_table, terminal, tra
 from pipelines.kernel import execute  # noqa: E402
 from pipelines.notebook_file import write  # noqa: E402
 from pipelines.sweep_point import Task, keep, numbers, run_point, stored  # noqa: E402
+from pipelines.working import alone  # noqa: E402
 
 FOLDER, STATE = Path("pipelines/sweeps"), Path("build/sweeps")
 EVERY = 2.0  # seconds between two tables, as Parquet is written whole
@@ -51,18 +50,6 @@ def arguments(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--point", type=int, help="run only this one, counted from 0, in a fresh kernel, and print its numbers")
     parser.add_argument("--script", action="store_true", help="print the job script of the cluster and run nothing")
     return parser.parse_args(argv)
-
-
-@contextmanager
-def alone(state: Path) -> Iterator[None]:
-    """Refuse to work in the folder of a sweep that runs."""
-    state.mkdir(parents=True, exist_ok=True)
-    with (state / "lock").open("a+") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise ValueError(f"the sweep {state.name} is running already; wait for it, or give yours another name") from None
-        yield
 
 
 def fetch(sweep: sweep_points.Sweep) -> None:
@@ -180,7 +167,7 @@ def asked(args: argparse.Namespace) -> int:
     fetch(sweep := sweep_points.read(args.sweep))
     if args.point is not None:
         return again(sweep, args.point)
-    with alone(STATE / name):
+    with alone(STATE / name / "lock", f"sweep {name}", wait=False):
         left = run(args, sweep, STATE / name)
     if left:
         reasons = "".join(f"\n  {count} of them: {why}" for why, count in Counter(left).items())
