@@ -21,8 +21,8 @@ level 4   train, plane, attacks            the one loop; the information plane; 
           classifiers                      a grid of small stochastic classifiers, trained and measured
           spectra, contests                eigenvalues of Koopman fits beside known ones; learners against each other
 level 5   logistic, rollouts               fits of one noisy map; forecasts, and models taken apart by eigenpair
-          fields                           parameters of a notebook, their ranges and choices
-level 6   claims, runs, trained            the ledger; parameters and run folders; trained networks
+level 6   fields                           a notebook's file; its parameters, their ranges and choices
+          claims, runs, trained            the ledger; parameters and run folders; trained networks
           plot, charts                     figures of any table, and of what studies measure
           tradeoff, gaps, protocol         methods on one axis; the gap of many networks; what selection does to a number
           explore, notebook                views that redraw while a slider moves; their widgets

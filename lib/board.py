@@ -5,12 +5,16 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from lib import runs
+
+if TYPE_CHECKING:
+    from dvc.stage import Stage
 
 NAMED = re.compile(r"reports/notebooks/(\S+)\.ipynb")
 LOGGED = re.compile(r"(?P<name>[^,]+),(?P<when>[\d-]+[T ][\d:]+),(?P<seconds>\d+(\.\d+)?)(,(?P<scale>\w+))?")
@@ -25,11 +29,32 @@ OPERATORS = {
 
 
 def commands(root: Path) -> dict[str, str]:
-    """Return stage -> its command, for every stage that DVC makes of dvc.yaml, in its order."""
+    """Return stage -> its command, for every stage that DVC makes of dvc.yaml, in its order.
+
+    Errors: ValueError with what DVC says where it cannot read its files.
+    """
+    from dvc.exceptions import DvcException
     from dvc.repo import Repo
 
-    with Repo(str(root), config={"core": {"no_scm": True}}) as repo:
-        return {stage.name: str(stage.cmd) for stage in repo.index.stages if stage.cmd}
+    try:
+        with Repo(str(root), config={"core": {"no_scm": True}}) as repo:
+            return listed(repo.index.stages)
+    except DvcException as error:
+        raise ValueError(causes(error)) from error
+
+
+def causes(error: BaseException | None) -> str:
+    """Return an error and what it came of, in one line."""
+    found = []
+    while error is not None:
+        found.append(" ".join(str(error).split()))
+        error = error.__cause__
+    return ": ".join(found)
+
+
+def listed(stages: "Iterable[Stage]") -> dict[str, str]:
+    """Return stage -> its command, less what has none, as data.dvc."""
+    return {stage.name: str(stage.cmd) for stage in stages if stage.cmd}
 
 
 def notebooks(commands: dict[str, str]) -> dict[str, str]:

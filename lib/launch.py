@@ -188,17 +188,26 @@ def sweeper() -> widgets.Box:
 
 def launcher() -> widgets.Box:
     """Return every stage and how it stands, sweeps that were begun, and buttons that run one stage with what it needs."""
-    notebooks = board.stages(runs.ROOT)
+    try:
+        notebooks = board.stages(runs.ROOT)
+    except ValueError as error:
+        return widgets.VBox([widgets.HTML(f"<pre>{html.escape(str(error))}</pre>")])
     menu, place = widgets.Dropdown(options=list(notebooks), description="stage"), widgets.VBox()
     refresh = widgets.Button(description="Refresh")
 
     def look(_: object = None) -> None:
+        tables, said = [], []
         try:
-            changed, said = board.changed(runs.ROOT), []
+            changed = board.changed(runs.ROOT)
         except ValueError as error:
-            changed, said = None, [widgets.HTML(f"<pre>{html.escape(str(error))}</pre>")]
-        tables = [board.standing(runs.ROOT, changed), board.sweeps(runs.ROOT)]
-        place.children = [*said, *(results(partial(pd.DataFrame, table), rows=200) for table in tables if len(table))]
+            changed, said = None, [str(error)]
+        for table in (partial(board.standing, runs.ROOT, changed), partial(board.sweeps, runs.ROOT)):
+            try:
+                tables.append(table())
+            except ValueError as error:
+                said.append(str(error))
+        told = [widgets.HTML(f"<pre>{html.escape(text)}</pre>") for text in said]
+        place.children = [*told, *(results(partial(pd.DataFrame, table), rows=200) for table in tables if len(table))]
 
     def task() -> tuple[list[str], Counted]:
         return ["dvc", "repro", menu.value], executed(f"build/partial/{notebooks[menu.value]}.ipynb")

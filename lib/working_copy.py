@@ -10,6 +10,7 @@ import sys
 
 MARKS = ("lib/working_copy.py", "pipelines/run_notebook.py")
 PACKAGES = ("lib", "pipelines", "tests")
+SITE = ".dvc/tmp/site"
 
 
 def root() -> str | None:
@@ -46,8 +47,9 @@ def put_first() -> None:
     """
     if not sys.flags.isolated and not sys.flags.safe_path:
         sys.meta_path.insert(0, Finder)
-    if "DVC_SITE_CACHE_DIR" not in os.environ and (place := root()) and os.path.isdir(os.path.join(place, ".dvc")):
-        os.environ["DVC_SITE_CACHE_DIR"] = _own_folder(os.path.join(place, ".dvc", "tmp", "site"))
+    given = os.environ.get("DVC_SITE_CACHE_DIR", SITE)  # a user's own, none, or that of the copy which started this process
+    if given.endswith(SITE) and (place := root()) and os.path.isdir(os.path.join(place, ".dvc")):
+        os.environ["DVC_SITE_CACHE_DIR"] = _own_folder(os.path.join(place, SITE))
 
 
 def _own_folder(path: str) -> str:

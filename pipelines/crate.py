@@ -21,7 +21,7 @@ from rocrate.model.computationalworkflow import ComputationalWorkflow
 from rocrate.model.contextentity import ContextEntity
 from rocrate.rocrate import ROCrate
 
-from lib import runs
+from lib import board, runs
 from lib.processes import die_with_parent
 from pipelines import outcome, provenance
 from pipelines.bibliography import works
@@ -77,10 +77,11 @@ def built(root: Path) -> ROCrate:
     workflow["programmingLanguage"], workflow["license"] = language, LICENCE
     crate.mainEntity = workflow
     inputs = [crate.add_file(root / name, name, properties={"name": name} | hashed(root / name)) for name in INPUTS]
-    names = [*RESULTS, *sorted(str(p.relative_to(root)) for p in (root / "reports/notebooks").glob("*.ipynb"))]
+    books = [f"reports/notebooks/{name}.ipynb" for name in board.stages(root).values()]  # an older stage's may still lie there
+    names = [*RESULTS, *sorted(name for name in books if (root / name).exists())]
     results = [crate.add_file(root / name, name, properties={"name": name} | hashed(root / name)) for name in names]
     inputs += [data_set(crate, card) for card in cards(root)]
-    action(crate, workflow, inputs, results)
+    action(crate, root, workflow, inputs, results)
     cited = citations(root / "references.bib", {row["source"] for row in runs.read_json(root / "reports/claims.json")})
     crate.root_dataset["citation"] = [crate.add(ContextEntity(crate, key, entry)) for key, entry in cited.items()]
     profiles = [
@@ -98,13 +99,14 @@ def data_set(crate: ROCrate, card: dict[str, str]) -> ContextEntity:
     return crate.add(ContextEntity(crate, f"#data-{card['name']}", about))
 
 
-def action(crate: ROCrate, workflow: ComputationalWorkflow, inputs: list, results: list) -> None:
+def action(crate: ROCrate, root: Path, workflow: ComputationalWorkflow, inputs: list, results: list) -> None:
     """Add the run: what did it, on what, with what result, on which commit and machine."""
     tool = crate.add(
         ContextEntity(crate, "#dvc", {"@type": "SoftwareApplication", "name": "DVC", "softwareVersion": version("dvc")})
     )
     about = {"@type": "CreateAction", "name": "make repro", "instrument": workflow, "object": inputs, "result": results}
-    about |= {"description": f"commit {provenance.commit()}, on {provenance.machine()}, by DVC {tool['softwareVersion']}"}
+    facts = runs.read_json(root / provenance.FACTS)
+    about |= {"description": f"commit {facts['commit']}, on {facts['machine']}, by DVC {tool['softwareVersion']}"}
     ended = datetime.fromtimestamp(Path(results[1].source).stat().st_mtime, UTC)
     about |= {"endTime": ended.isoformat(timespec="seconds"), "actionStatus": "http://schema.org/CompletedActionStatus"}
     crate.root_dataset["mentions"] = [crate.add(ContextEntity(crate, "#run", about))]
@@ -136,7 +138,8 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, default=OUT)
     parser.add_argument("--validate", action=argparse.BooleanOptionalAction, default=True)
     args = parser.parse_args(argv)
-    if args.out.exists() and not (args.out / "ro-crate-metadata.json").exists():
+    taken = any(args.out.iterdir()) if args.out.is_dir() else args.out.exists()
+    if taken and not (args.out / "ro-crate-metadata.json").exists():
         raise ValueError(f"{args.out} is there and is no crate; name another folder, or move it away")
     crate = built(Path.cwd())
     with alone(args.out.with_suffix(".lock"), "make crate"):

@@ -20,7 +20,6 @@ from lib.progress import bar  # noqa: E402
 from pipelines import outcome, terminal, warm, workspace  # noqa: E402
 from pipelines.notebook_file import clean, read_notebook, source, write  # noqa: E402
 from pipelines.outputs import settle  # noqa: E402
-from pipelines.working import alone  # noqa: E402
 
 
 def committed() -> list[Path]:
@@ -33,8 +32,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--check", action="store_true")
     check = parser.parse_args().check
-    with alone(workspace.SMOKE.with_suffix(".lock"), "make notebooks"):
-        copy = workspace.refresh()
+    with workspace.smoke() as copy:
         if status := workspace.run(copy, "pipelines.repro", "--quiet").returncode:
             return status
         with terminal.drawn(), warm.kernels(copy, workspace.environment()):

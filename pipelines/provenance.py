@@ -13,6 +13,7 @@ from pipelines.outcome import StageError
 
 LOG = Path("build/logs/stages.csv")  # executed notebook of a stage, when, seconds, scale
 
+FACTS = Path("reports/provenance.json")
 RECORDED = Path("reports/recorded")
 
 
@@ -90,7 +91,9 @@ def facts(seconds: float) -> dict[str, str]:
 
 
 def stamp(seconds: float) -> None:
-    """Write reports/provenance.html, which the report shows in a frame of its own."""
+    """Write the facts, and reports/provenance.html, which the report shows in a frame of its own."""
     from pipelines.report import write_provenance
 
-    write_provenance(Path.cwd(), facts(seconds))
+    found = facts(seconds)
+    runs.write_json(FACTS, found)
+    write_provenance(Path.cwd(), found)

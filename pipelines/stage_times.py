@@ -15,13 +15,15 @@ UNKNOWN = 2.0  # seconds of a stage that nobody has measured
 ENOUGH = 5.0  # seconds of stages that have run from which on their pace says something about the rest
 
 
-def usual(root: Path) -> dict[str, float]:
-    """Return the seconds of every stage at the scale of params.yaml: its last run here, or else its usual time."""
+def usual(root: Path, commands: dict[str, str]) -> dict[str, float]:
+    """Return the seconds of every stage at the scale of params.yaml: its last run here, or else its usual time.
+
+    commands: of every stage, as board.commands gives them.
+    """
     scale = runs.parameters(root)["scale"]
     with USUAL.open() as file:
         known = {row["stage"]: float(row["seconds"]) for row in csv.DictReader(file) if row["scale"] == scale}
     here = provenance.logged(root / provenance.LOG, scale)
-    commands = board.commands(root)
     known |= {stage: here[name][1] for stage, name in board.notebooks(commands).items() if name in here}
     return {stage: known.get(stage, UNKNOWN) for stage in commands}
 
@@ -40,8 +42,8 @@ def to_go(expected: dict[str, float], taken: dict[str, float], seen: set[str]) -
 class Progress:
     """The one bar of a run: stages done of all, time gone, time to go; a context."""
 
-    def __init__(self, root: Path) -> None:
-        self.expected, self.taken, self.seen = usual(root), {}, set()
+    def __init__(self, root: Path, commands: dict[str, str]) -> None:
+        self.expected, self.taken, self.seen = usual(root, commands), {}, set()
 
     def __enter__(self) -> "Progress":
         self.report = Report("make repro", len(self.expected), left=to_go(self.expected, {}, set()), doing="")

@@ -1,6 +1,7 @@
 """Copy the source of every notebook, without outputs, to build/notebooks, on which the stages depend.
 
-Saving a notebook with new outputs in JupyterLab therefore reruns nothing.
+Saving a notebook with new outputs in JupyterLab therefore reruns nothing. As every stage waits for this one, and this one runs
+when a name in params.yaml changes, it also refuses what is no name before a shell reads it, by `dvc repro` too.
 """
 
 import sys
@@ -20,6 +21,7 @@ TARGET, PARTIAL = Path("build/notebooks"), Path("build/partial/notebooks")
 
 def strip() -> int:
     """Write all clean copies, then put the folder in place. Errors: StageError that names every notebook that is none."""
+    runs.parameters(Path.cwd())
     runs.remove(PARTIAL)
     faults = []
     for path in sorted(Path("notebooks").rglob("*.ipynb")):

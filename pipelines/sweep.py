@@ -42,7 +42,7 @@ def arguments(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("sweep", type=Path)
     parser.add_argument("--cluster", default="local")
-    parser.add_argument("--workers", type=worker_count)
+    parser.add_argument("--workers")
     parser.add_argument("--isolated", action="store_true", help="a kernel that imports everything itself for every point")
     parser.add_argument("--resume", action=argparse.BooleanOptionalAction, default=True, help="keep finished points")
     parser.add_argument("--retry", action="store_true", help="run failed points again")
@@ -82,7 +82,7 @@ def come(client: cluster.Client, tasks: dict[str, Task]) -> Iterator[tuple[str, 
 
 def run(args: argparse.Namespace, sweep: sweep_points.Sweep, state: Path) -> list[str]:
     """Run what has not finished, keeping the live table; return why points are left unfinished, a reason for each."""
-    keys = sweep_points.keys(sweep)
+    keys, count = sweep_points.keys(sweep), worker_count(args.workers) if args.workers else None
     clean = state / "notebook.ipynb"
     write(sweep_points.notebook(sweep.notebook), clean)
     keep(state / "points.json", dict(zip(keys, sweep.points, strict=True)))
@@ -99,7 +99,7 @@ def run(args: argparse.Namespace, sweep: sweep_points.Sweep, state: Path) -> lis
     lost: dict[str, str] = {}
     try:
         if todo:
-            with cluster.opened(args.cluster, workers=args.workers, isolated=args.isolated) as client:
+            with cluster.opened(args.cluster, workers=count, isolated=args.isolated) as client:
                 lost = gather(client, todo, rows, told, lambda: sweep_table.live(sweep, keys, rows, state))
     finally:
         told.close()

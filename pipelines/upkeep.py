@@ -59,8 +59,7 @@ def prune() -> list[str]:
         gone = sorted(ran - known)
         for name in gone:
             outs = lock["stages"].pop(name).get("outs", [])
-            kept = list(_removed(repo, [out for out in outs if not _shared(Path(out["path"]).absolute(), written)]))
-            print("\n  ".join([f"stage {name} is no longer in dvc.yaml: its results are removed", *kept]))
+            print("\n  ".join([f"stage {name} is no longer in dvc.yaml", *_removed(repo, outs, written)]))
     if gone:
         part = path.with_suffix(".part")
         with part.open("w") as file:
@@ -74,16 +73,19 @@ def _shared(place: Path, written: set[Path]) -> bool:
     return any(place == other or place in other.parents or other in place.parents for other in written)
 
 
-def _removed(repo: "Repo", outs: list[dict]) -> Iterator[str]:
-    """Remove what entries of dvc.lock name; yield a line for each that stays."""
+def _removed(repo: "Repo", outs: list[dict], written: set[Path]) -> Iterator[str]:
+    """Remove what entries of dvc.lock name; yield a line for each that goes or stays."""
     for out in outs:
         target = Path(out["path"])
         if not os.path.lexists(target):
             continue
-        if why := _reason_to_keep(repo, target, out):
-            yield f"but {target} is kept: {why}"
+        if _shared(target.absolute(), written):
+            yield f"{target} is kept: a stage that exists writes there"
+        elif why := _reason_to_keep(repo, target, out):
+            yield f"{target} is kept, to be removed by hand: {why}"
         else:
             runs.remove(target)
+            yield f"{target} is removed"
 
 
 def _reason_to_keep(repo: "Repo", target: Path, out: dict) -> str:

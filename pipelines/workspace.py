@@ -6,15 +6,17 @@ import os
 import shutil
 import subprocess
 import sys
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from functools import cache
 from pathlib import Path
 
 from lib import runs
 from pipelines import outcome, private
 from pipelines.stage_environment import set_environment
+from pipelines.working import alone
 
-SMOKE = Path("build/smoke")
+SMOKE, HELD = Path("build/smoke"), "HOURGLASS_SMOKE_HELD"
 
 
 def tracked() -> list[Path]:
@@ -36,6 +38,17 @@ def refresh(target: Path = SMOKE) -> Path:
     if not (target / ".git").exists():
         subprocess.run(["git", "init", "--quiet", str(target)], check=True)
     return target
+
+
+@contextmanager
+def smoke() -> Iterator[Path]:
+    """Yield the copy at smoke scale, brought up to date; meanwhile only what this process starts works in it too."""
+    with ExitStack() as stack:
+        if HELD not in os.environ:
+            stack.enter_context(alone(SMOKE.with_suffix(".lock"), "process"))
+            os.environ[HELD] = "1"
+            stack.callback(os.environ.pop, HELD)
+        yield refresh()
 
 
 def remove_others(target: Path, files: set[Path]) -> None:

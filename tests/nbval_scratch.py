@@ -50,7 +50,7 @@ def pytest_sessionstart(session):
     plugin.RunningKernel, kernel.KernelManager = ScratchKernel, ScratchManager
     plugin.IPyNbCell.compare_outputs = compare_outputs
     if os.environ.get("PYTEST_XDIST_WORKER") is None:
-        copy = workspace.refresh()
+        copy = SERVER.enter_context(workspace.smoke())
         if workspace.run(copy, "pipelines.repro").returncode:
             pytest.exit("the workbook cannot be reproduced at smoke scale; see above", returncode=1)
         SERVER.enter_context(warm.kernels())

@@ -9,6 +9,8 @@ from rocrate.rocrate import ROCrate
 
 from pipelines import crate
 
+STAGES = "stages: {study: {cmd: run_notebook studies/mine reports/notebooks/study-mine.ipynb - out=x}}\n"
+
 
 @pytest.fixture
 def root(tmp_path):
@@ -16,6 +18,15 @@ def root(tmp_path):
     for name in (*crate.INPUTS, *crate.RESULTS, "dvc.yaml", "data/raw/toy/card.md"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(name)
+    (tmp_path / ".dvc").mkdir()
+    (tmp_path / "dvc.yaml").write_text(STAGES)
+    (tmp_path / "params.yaml").write_text("seeds: [0]\n")
+    (tmp_path / "dvc.lock").write_text("schema: '2.0'\n")
+    (tmp_path / "data.dvc").write_text("outs: []\n")
+    for name in ("mine", "gone"):
+        (tmp_path / f"reports/notebooks/study-{name}.ipynb").parent.mkdir(exist_ok=True)
+        (tmp_path / f"reports/notebooks/study-{name}.ipynb").write_text("{}")
+    (tmp_path / "reports/provenance.json").write_text('{"commit": "abc of the run", "machine": "a machine"}')
     (tmp_path / "data/raw/toy/card.md").write_text("# Toy\n\n- **Licence**: CC0\n")
     (tmp_path / "reports/claims.json").write_text('[{"source": "a2020b"}]')
     (tmp_path / "references.bib").write_text(
@@ -28,8 +39,10 @@ def test_a_crate_reads_back_with_hashes_licences_and_citations(root):
     crate.built(root).write(root / "crate")
     back = ROCrate(root / "crate")
     assert back.mainEntity.id == "dvc.yaml" and back.get("#data-toy")["license"] == "CC0"
-    assert back.get("params.yaml")["sha256"] == hashlib.sha256(b"params.yaml").hexdigest()
-    assert {entity.id for entity in back.get("#run")["result"]} == set(crate.RESULTS)
+    assert back.get("params.yaml")["sha256"] == hashlib.sha256(b"seeds: [0]\n").hexdigest()
+    made = {entity.id for entity in back.get("#run")["result"]}
+    assert made == {*crate.RESULTS, "reports/notebooks/study-mine.ipynb"}, "a study that is gone is no result"
+    assert back.get("#run")["description"].startswith("commit abc of the run, on a machine, by DVC ")
     assert back.root_dataset["citation"][0]["name"] == "On B" and len(back.root_dataset["citation"]) == 1
     assert json.loads((root / "crate/reports/claims.json").read_text()) == [{"source": "a2020b"}]
 

@@ -10,7 +10,7 @@ import ipywidgets as widgets
 import nbformat
 import pytest
 
-from lib import board, launch
+from lib import board, launch, runs
 from lib import fields as cells
 from lib.bottlenecks import BOTTLENECKS
 from lib.data import DATASETS
@@ -114,6 +114,14 @@ def test_a_launcher_that_cannot_know_how_stages_stand_says_why(monkeypatch):
     assert said.value == "<pre>dvc status failed: ERROR: &lt;locked&gt;</pre>"
     shown = table.children[1].value
     assert "unknown" in shown and "not run" in shown and "up to date" not in shown
+
+
+def test_a_launcher_says_what_is_wrong_with_dvcs_files(tmp_path, monkeypatch):
+    monkeypatch.setattr(runs, "ROOT", tmp_path)
+    (tmp_path / ".dvc").mkdir()
+    (tmp_path / "dvc.yaml").write_text("stages: {}\n<<<<<<< HEAD\n")
+    (said,) = launch.launcher().children
+    assert said.value.startswith("<pre>") and "dvc.yaml" in said.value and "line 2" in said.value
 
 
 def test_a_table_that_cannot_be_read_says_why():

@@ -89,7 +89,7 @@ def notebooks_of(stage: dict) -> list[str]:
     """Names of the notebooks that a stage, or each stage of its foreach, runs."""
     body = stage.get("do", stage)
     command = " ".join(body["cmd"]) if isinstance(body["cmd"], list) else body["cmd"]
-    match = re.search(r"pipelines\.run_notebook '?([^\s']+)", command)
+    match = re.search(r"pipelines\.run_notebook (\S+)", command)
     if not match:
         return []
     entries = runs.section(runs.parameters(ROOT), stage["foreach"].strip("${}")) if "foreach" in stage else {"": {}}

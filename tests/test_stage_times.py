@@ -29,11 +29,11 @@ def test_a_first_run_goes_by_the_usual_times_and_a_later_one_by_its_own(tmp_path
     (tmp_path / "pipelines").symlink_to(ROOT / "pipelines")
     (tmp_path / ".dvc").mkdir()
     monkeypatch.chdir(tmp_path)
-    first = stage_times.usual(tmp_path)
+    first = stage_times.usual(tmp_path, board.commands(tmp_path))
     log = tmp_path / "build/logs/stages.csv"
     log.parent.mkdir(parents=True)
     log.write_text("train-tanh,2026-01-01T00:00:00,999.5,smoke\ntrain-relu,2026-01-01T00:00:00,7.5,embedded\n")
-    later = stage_times.usual(tmp_path)
+    later = stage_times.usual(tmp_path, board.commands(tmp_path))
     assert later["train@relu"] == 7.5 and later["train@tanh"] == first["train@tanh"], "another scale says nothing"
     assert {name for name in first if first[name] != later[name]} == {"train@relu"}
 
@@ -49,8 +49,8 @@ def test_what_is_left_is_counted_at_the_pace_of_what_ran():
 def test_a_run_reports_how_many_stages_are_done(monkeypatch):
     said = []
     monkeypatch.setattr(Report, "send", lambda self, **_: said.append(dict(self.told)))
-    monkeypatch.setattr(stage_times, "usual", lambda root: dict(EXPECTED))
-    with stage_times.Progress(ROOT) as progress:
+    monkeypatch.setattr(stage_times, "usual", lambda root, commands: dict(EXPECTED))
+    with stage_times.Progress(ROOT, {}) as progress:
         with progress.stage("data.dvc"):
             pass
         for name in EXPECTED:

@@ -41,12 +41,12 @@ def first_runs():
     """Two copies and what their first `make repro SCALE=smoke`, side by side, was like: one at a terminal, one without."""
     twin = ROOT / "build/twin"
     shutil.rmtree(twin, ignore_errors=True)
-    copies = workspace.refresh(ROOT / workspace.SMOKE), workspace.refresh(twin)
-    with ThreadPoolExecutor(2) as pool:
+    with workspace.smoke() as own, ThreadPoolExecutor(2) as pool:
+        copies = ROOT / own, workspace.refresh(twin)
         shown, done = pool.submit(repro_at_terminal, copies[1]), pool.submit(repro, copies[0])
         assert done.result().returncode == 0, done.result().stdout[-3000:] + done.result().stderr[-3000:]
         assert shown.result().status == 0, "\n".join(shown.result().lines()[-60:])
-    return copies, shown.result()
+        yield copies, shown.result()
 
 
 @pytest.fixture(scope="session")

@@ -137,8 +137,8 @@ def test_a_file_elsewhere_is_no_sweep(toy):
         done.returncode == 1
         and "mine.yaml is not in pipelines/sweeps, whose files name the sweeps; move it there" in done.stderr
     )
-    done = toy.python("-m", "pipelines.sweep", "pipelines/sweeps/mine.yaml", "--workers", "-1")
-    assert done.returncode == 2 and "--workers" in done.stderr
+    done = toy.python("-m", "pipelines.sweep", "pipelines/sweeps/mine.yaml", "--workers=-1")
+    assert done.returncode == 1 and "workers must be a number from 1 on, got '-1'" in done.stderr
 
 
 def test_a_folder_that_goes_meanwhile_fails_no_point(toy):

@@ -93,8 +93,8 @@ def whole(lines, *others):
     """Return the lines that are neither a bar nor known."""
     known = ("Running stage 'strip':", "> exec python -m pipelines.strip", "Generating lock file 'dvc.lock'")
     known += tuple(f"Running stage 'train@{key}':" for key in "ab")
-    command = "> exec python -m pipelines.run_notebook toy 'reports/notebooks/train-{0}.ipynb' 'runs.{0}.train' raw=raw.txt"
-    known += tuple(f"{command.format(key)} 'out=runs/{key}'" for key in "ab")
+    command = "> exec python -m pipelines.run_notebook toy reports/notebooks/train-{0}.ipynb runs.{0}.train raw=raw.txt"
+    known += tuple(f"{command.format(key)} out=runs/{key}" for key in "ab")
     known += ("Updating lock file 'dvc.lock'", *others)
     return [line for line in lines if line not in known and not RUN.match(line) and not BAR.match(line)]
 

@@ -100,7 +100,7 @@ MATRIX = """  each:
 """
 
 
-def test_what_stages_of_a_matrix_wrote_stays(finished, monkeypatch):
+def test_what_stages_of_a_matrix_wrote_stays(finished, monkeypatch, capsys):
     monkeypatch.chdir(finished.root)
     before = (finished.root / "dvc.yaml").read_text()
     (finished.root / "dvc.yaml").write_text(before + MATRIX)
@@ -108,10 +108,12 @@ def test_what_stages_of_a_matrix_wrote_stays(finished, monkeypatch):
     assert upkeep.prune() == [] and (finished.root / "runs/each-1").read_text() == "1\n"
     (finished.root / "dvc.yaml").write_text(before + MATRIX.replace("[1, 2]", "[2]"))
     assert upkeep.prune() == ["each@1"]
+    assert "stage each@1 is no longer in dvc.yaml\n  runs/each-1 is removed\n" in capsys.readouterr().out
     assert not (finished.root / "runs/each-1").exists() and (finished.root / "runs/each-2").exists()
     renamed = MATRIX.replace("[1, 2]", "[2]").replace("each:", "one:")
     (finished.root / "dvc.yaml").write_text(before + renamed)
     assert upkeep.prune() == ["each@2"] and (finished.root / "runs/each-2").exists(), "a stage that exists writes it"
+    assert "stage each@2 is no longer in dvc.yaml\n  runs/each-2 is kept: a stage that exists" in capsys.readouterr().out
     (finished.root / "dvc.yaml").write_text(before)
     (finished.root / "runs/each-2").unlink()
 
@@ -160,7 +162,7 @@ def test_nothing_is_removed_that_could_not_be_brought_back(finished, monkeypatch
         ("runs/holds", "it holds a link"),
         ("runs/own", "it is not what the stage wrote"),
     ):
-        assert f"but {path} is kept: {why}" in said
+        assert f"{path} is kept, to be removed by hand: {why}" in said
     assert all((place / "kept").exists() for place in (beside, tmp_path / "elsewhere/mine", runs / "holds", runs / "own"))
     (runs / "link").unlink(), (runs / "elsewhere").unlink()
     for folder in (beside, runs / "holds", runs / "own"):
@@ -187,7 +189,7 @@ def test_a_result_stays_whose_object_is_rotten(finished, monkeypatch, capsys):
     target.chmod(0o644), target.write_bytes(content[:-1])
     finished.change("params.yaml", "  b: {train: {epochs: 4}}\n", "")
     assert upkeep.prune() == ["train@b"]
-    assert "but runs/b is kept: DVC's cache could not bring it back" in capsys.readouterr().out
+    assert "runs/b is kept, to be removed by hand: DVC's cache could not bring it back" in capsys.readouterr().out
     assert Path("runs/b/result.json").exists()
     target.write_bytes(content)
     for name, text in before.items():
@@ -202,20 +204,22 @@ def test_a_result_stays_that_the_cache_has_lost(finished, monkeypatch, capsys):
     cache.rename(cache.with_name("away"))
     assert upkeep.prune() == ["train@b"]
     cache.with_name("away").rename(cache)
-    assert "but runs/b is kept: DVC's cache could not bring it back" in capsys.readouterr().out
+    assert "runs/b is kept, to be removed by hand: DVC's cache could not bring it back" in capsys.readouterr().out
     assert (finished.root / "runs/b/result.json").exists()
     (finished.root / "dvc.lock").write_text(lock), (finished.root / "params.yaml").write_text(params)
 
 
-@pytest.mark.parametrize("name", ["$(touch PWNED)", "`touch PWNED`", "my run", "a;touch PWNED", "../../x", "ä", ""])
+@pytest.mark.parametrize(
+    "name", ["$(touch PWNED)", "x'$(touch PWNED)'y", "`touch PWNED`", "my run", "a;touch PWNED", "../../x", "ä", ""]
+)
 def test_a_name_that_is_more_than_a_name_is_refused_and_not_executed(finished, name):
     before = {path: (finished.root / path).read_bytes() for path in ("params.yaml", "dvc.lock")}
     finished.change("params.yaml", "  b: ", f"  {json.dumps(name)}: ")
     done = finished.python("-m", "pipelines.repro")
     assert done.returncode == 1 and "Traceback" not in done.stderr
     assert f"a name in runs of params.yaml is {name!r}; it may have letters a to z, digits, _ and - only" in done.stderr
-    done = finished.python("-m", "dvc", "repro")  # by hand nothing stands before the shell
-    assert done.returncode and "Traceback" not in done.stderr
+    done = finished.python("-m", "dvc", "repro")
+    assert done.returncode and "Traceback" not in done.stderr and "is no longer" not in done.stdout
     assert not list(finished.root.rglob("PWNED")) and (finished.root / "runs/b").exists()
     for path, content in before.items():
         (finished.root / path).write_bytes(content)
@@ -240,7 +244,10 @@ def test_a_run_that_is_gone_leaves_nothing(finished, monkeypatch, capsys):
     assert (finished.root / "runs/b").exists()
     finished.change("params.yaml", "  b: {train: {epochs: 4}}\n", "")
     assert upkeep.prune() == ["train@b"]
-    assert "train@b is no longer in dvc.yaml" in capsys.readouterr().out
+    assert (
+        "train@b is no longer in dvc.yaml\n  reports/notebooks/train-b.ipynb is removed\n  runs/b is removed\n"
+        in capsys.readouterr().out
+    )
     assert not (finished.root / "runs/b").exists() and not (finished.root / "reports/notebooks/train-b.ipynb").exists()
     assert "train@b" not in (finished.root / "dvc.lock").read_text()
     assert finished.python("-m", "dvc", "status").stdout.strip() == "Data and pipelines are up to date."

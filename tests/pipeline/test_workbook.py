@@ -122,7 +122,8 @@ def test_a_removed_study_leaves_nothing_behind(workbook, params):
     params(lambda content: content["studies"].__delitem__(study))
     done = repro(workbook)
     assert done.returncode == 0, done.stderr
-    assert f"stage study@{study} is no longer in dvc.yaml: its results are removed" in done.stdout
+    assert f"stage study@{study} is no longer in dvc.yaml\n" in done.stdout
+    assert f"  reports/studies/{study} is removed\n" in done.stdout
     rows = runs.read_json(workbook / "reports/claims.json")
     assert rows and not [row for row in rows if row["source"] in ("shwartz2017opening", "saxe2018information")]
     page = (workbook / "reports/index.html").read_text()

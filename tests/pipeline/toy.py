@@ -34,13 +34,14 @@ STAGES = """stages:
   strip:
     cmd: exec python -m pipelines.strip
     deps: [notebooks]
+    params: [runs]
     outs: [build/notebooks]
   train:
     foreach: ${runs}
     do:
       cmd: >-
-        exec python -m pipelines.run_notebook toy 'reports/notebooks/train-${key}.ipynb' 'runs.${key}.train'
-        raw=raw.txt 'out=runs/${key}'
+        exec python -m pipelines.run_notebook toy reports/notebooks/train-${key}.ipynb runs.${key}.train
+        raw=raw.txt out=runs/${key}
       deps: [build/notebooks/toy.ipynb, raw.txt]
       params: [scale, seeds, "runs.${key}.train"]
       outs: ["runs/${key}", "reports/notebooks/train-${key}.ipynb"]
