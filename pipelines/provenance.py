@@ -12,8 +12,7 @@ from pipelines.doctor import asked
 from pipelines.outcome import StageError
 
 LOG = Path("build/logs/stages.csv")  # executed notebook of a stage, when, seconds, scale
-
-FACTS = Path("reports/provenance.json")
+FACTS = Path("reports/provenance.json")  # of the last run that came to its end
 RECORDED = Path("reports/recorded")
 
 

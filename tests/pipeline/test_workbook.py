@@ -49,7 +49,7 @@ def forget(workbook: Path, stage: str) -> None:
 
 def tracked_bytes(workbook: Path) -> dict[str, bytes]:
     pages = [p for p in (workbook / "reports").rglob("*") if p.is_file() and "failed" not in p.parts]
-    return {str(p.relative_to(workbook)): p.read_bytes() for p in pages if p.name != "provenance.html"}
+    return {str(p.relative_to(workbook)): p.read_bytes() for p in pages if p.stem != "provenance"}
 
 
 def test_nothing_to_do_runs_nothing(workbook):
