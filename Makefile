@@ -3,40 +3,42 @@
 # What a user gives is quoted, never read by a shell: $(call given,NAME).
 SCALE ?= embedded
 given = '$(subst ','\'',$(value $1))'
-IN := exec sh pipelines/in_env.sh
+IN := exec sh pipelines/setup/in_env.sh
 export HOURGLASS_ENV := $(or $(value ENV),$(value HOURGLASS_ENV))
 export HOURGLASS_ENV_FROM := $(origin ENV)
 export HOURGLASS_TORCH := $(value TORCH)
 export HOURGLASS_ARGS := $(value ARGS)
-# Tests run as on this processor and system, or with OTHER_CPU=1 as on an older one (pipelines/other_cpu.py), with
+# Tests run as on this processor and system, or with OTHER_CPU=1 as on an older one (tests/other_cpu.py), with
 # OTHER_SYSTEM=1 without what only Linux has (tests/other_system.py).
-OTHER = $(if $(value OTHER_CPU),-m pipelines.other_cpu python) $(if $(value OTHER_SYSTEM),-m tests.other_system python)
+OTHER = $(if $(value OTHER_CPU),-m tests.other_cpu python) $(if $(value OTHER_SYSTEM),-m tests.other_system python)
 PYTEST = python $(OTHER) -m pytest
+# Where tests start programs.
+THEIRS = tests/house tests/pipelines tests/widgets
 unexport ENV TORCH ARGS OTHER_CPU OTHER_SYSTEM SCALE NAME STUDY CLUSTER POINT
 # What Python reads as it starts may stop any program (PYTHONWARNINGS=error); the one exception is for people's own sessions.
 unexport $(filter-out PYTHONSTARTUP,$(filter PYTHON%,$(.VARIABLES)))
 unexport GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE
 
-.PHONY: help git commit ready setup shell repro test lint unit whole toys nbval other_cpu lab notebooks claims report record clip sweep replay crate bench lock doctor clean data
+.PHONY: help git commit ready setup shell repro test lint unit whole programs nbval other_cpu lab notebooks claims report record clip sweep replay crate bench lock doctor clean data
 help:  ## list the targets
 	@awk -F ':[^#]*## *' '/^[a-z]+:.*##/ { printf "  make %-13s%s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 git:
-	@sh pipelines/check_git.sh
+	@sh pipelines/setup/check_git.sh
 
 commit:
-	@sh pipelines/check_git.sh commit
+	@sh pipelines/setup/check_git.sh commit
 
 ready:
-	@sh pipelines/check_env.sh
+	@sh pipelines/setup/check_env.sh
 
 setup:  ## set up .venv here or re-use it (ENV=/path another environment, TORCH=cpu PyTorch without CUDA)
-	@sh pipelines/check_env.sh hint
+	@sh pipelines/setup/check_env.sh hint
 
 shell: ready  ## open a shell in the environment, for dvc, papermill, torchrun
 	@$(IN) shell
 
-# No process stands between make and Python here, so that killing make ends the run (lib/processes.py).
+# No process stands between make and Python here, so that killing make ends the run (lib/core/processes.py).
 repro: git ready  ## data -> training -> information plane -> studies -> report (SCALE=smoke|embedded|paper)
 	@$(IN) python -m pipelines.repro --scale $(call given,SCALE)
 
@@ -45,7 +47,7 @@ repro: git ready  ## data -> training -> information plane -> studies -> report 
 TWO := $(if $(filter output-sync,$(.FEATURES)),--jobs 2 --output-sync=target)
 test: git lint data  ## everything that CI checks (OTHER_CPU=1: with the instruction sets of another processor, OTHER_SYSTEM=1: without what only Linux has)
 	@$(if $(TWO),echo "two groups of tests at a time; each is shown when it has ended (some fifteen minutes)")
-	@$(MAKE) --no-print-directory $(TWO) whole unit toys
+	@$(MAKE) --no-print-directory $(TWO) whole unit programs
 	@$(MAKE) --no-print-directory nbval other_cpu
 
 lint: ready
@@ -54,17 +56,17 @@ lint: ready
 
 # Two pytest workers would both bring what is missing.
 data: git ready
-	@$(IN) python -m pipelines.tracked
+	@$(IN) python -m pipelines.runner.tracked
 
 # Two workers fill two cores; more threads than cores make small networks many times slower.
 unit: git data
-	OMP_NUM_THREADS=1 $(IN) $(PYTEST) tests -n 2 --dist loadfile --ignore tests/pipeline
+	OMP_NUM_THREADS=1 $(IN) $(PYTEST) tests -m "not programs and not workbook" -n 2 --dist loadfile
 
 whole: git ready
-	$(IN) $(PYTEST) tests/pipeline -m workbook --durations 12
+	$(IN) $(PYTEST) $(THEIRS) -m workbook --durations 12
 
-toys: git ready
-	$(IN) $(PYTEST) tests/pipeline -m "not workbook" --durations 12
+programs: git ready
+	$(IN) $(PYTEST) $(THEIRS) -m "programs and not workbook" --durations 12
 
 nbval: git ready
 	$(IN) $(PYTEST) --nbval --nbval-current-env -p tests.nbval_scratch -n 2 --dist loadfile notebooks
@@ -107,11 +109,11 @@ bench: ready  ## time the hot paths against their peers, one thread
 	@OMP_NUM_THREADS=1 $(IN) python -m tests.bench
 
 lock: ready  ## resolve pyproject.toml anew into requirements.lock and environment.yml
-	@$(IN) python -m pipelines.environment --lock
+	@$(IN) python -m pipelines.setup.lock --lock
 
 doctor:  ## say what is missing, wrong or odd on this machine and in this folder, and what to do about it
-	@. pipelines/which_env.sh; for python in "$$env/bin/python" python3 python3.13 python3.12 python3.11; do \
-		"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && exec "$$python" -m pipelines.doctor; \
+	@. pipelines/setup/which_env.sh; for python in "$$env/bin/python" python3 python3.13 python3.12 python3.11; do \
+		"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && exec "$$python" -m pipelines.setup.doctor; \
 		done; echo "no Python from 3.11 on is on PATH; install 3.11 to 3.13"; exit 1
 
 clean:  ## remove scratch files; results and data stay

@@ -1,6 +1,6 @@
 """Hourglass: what bottlenecks in neural networks do, and which published claims about them hold.
 
-Imports go down only; families of one level never import each other (kept by tests/test_layers.py).
+Imports go down only; families of one level never import each other (kept by tests/house/test_layers.py).
 
 level 0   types, checks, kernels_triton    shapes, border checks, pairwise sums on a GPU
           checkpoint, progress, processes  exact resume, progress bars, work spread over cores
@@ -33,6 +33,6 @@ level 6   fields                           a notebook's file; its parameters, th
           activations, inference           networks of many activations over time; intervals and rules from one value a seed
 """
 
-from lib import working_copy
+from lib.core import working_copy
 
 working_copy.check(__file__)

@@ -11,17 +11,17 @@ import json
 import sys
 from pathlib import Path
 
-from lib.processes import die_with_parent
-from pipelines.stage_environment import compute_alone, inherit_only_listed, set_environment
+from lib.core.processes import die_with_parent
+from pipelines.runner.stage_environment import compute_alone, inherit_only_listed, set_environment
 
 set_environment()
 
-from lib import runs  # noqa: E402
-from pipelines import outcome, terminal  # noqa: E402
-from pipelines.kernel import execute  # noqa: E402
-from pipelines.notebook_file import declared, typed  # noqa: E402
-from pipelines.sweep_point import numbers  # noqa: E402
-from pipelines.sweep_points import notebook  # noqa: E402
+from lib.workbook import runs  # noqa: E402
+from pipelines.runner import outcome, terminal  # noqa: E402
+from pipelines.runner.kernel import execute  # noqa: E402
+from pipelines.runner.notebook_file import declared, typed  # noqa: E402
+from pipelines.sweeping.point import numbers  # noqa: E402
+from pipelines.sweeping.points import notebook  # noqa: E402
 
 SCRATCH = "build/scratch"
 

@@ -1,6 +1,6 @@
 """What every study would cost at the papers' own sizes: reports/scale.md, from the seconds that stages took here.
 
-python -m pipelines.scale [--log build/logs/stages.csv]   the log of a finished `make repro` at the scale `embedded`
+python -m pipelines.costs [--log build/logs/stages.csv]   the log of a finished `make repro` at the scale `embedded`
 
 A stage is taken to grow as the product over the parameters that the scale `paper` changes, each by its power in GROWS; of parts
 beside each other (data sets, tasks, systems, budgets) the one that grows most is taken for all. An estimate from above.
@@ -15,9 +15,10 @@ from typing import NamedTuple
 
 import pyarrow.parquet as parquet
 
-from lib import board, runs
-from lib.processes import die_with_parent
-from pipelines import outcome, provenance
+from lib.core.processes import die_with_parent
+from lib.workbook import runs, status
+from pipelines.reporting import provenance
+from pipelines.runner import outcome
 
 OUT, TEXT = Path("reports/scale.md"), Path(__file__).parent / "templates/scale.md"
 GROWS = {  # parameter -> power of its ratio; a list counts by its sum where it holds budgets, else by its length
@@ -59,7 +60,7 @@ def grown(name: str, old: object, new: object) -> float:
     *path, last = name.split(".")
     if last not in GROWS:
         raise ValueError(
-            f"{name} changes between embedded and paper; say in GROWS of pipelines/scale.py how cost grows with it"
+            f"{name} changes between embedded and paper; say in GROWS of pipelines/costs.py how cost grows with it"
         )
     if isinstance(new, list) and not isinstance(old, list):  # a setting becomes several, one training each
         return float(len(new))
@@ -97,7 +98,7 @@ def costs(root: Path, seconds: dict[str, float]) -> list[Cost]:
     """Return every stage's cost from those measured; seconds: executed notebook -> seconds."""
     old, new = runs.parameters(root, "embedded"), runs.parameters(root, "paper")
     seeds, found = len(new["seeds"]) / len(old["seeds"]), []
-    for stage, name in board.stages(root).items():
+    for stage, name in status.stages(root).items():
         kind, _, key = stage.partition("@")
         base = seeds if kind in ("prepare", "train", "information_plane", "trial", "study") else 1.0
         if kind in ("train", "information_plane"):

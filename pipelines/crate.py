@@ -21,11 +21,12 @@ from rocrate.model.computationalworkflow import ComputationalWorkflow
 from rocrate.model.contextentity import ContextEntity
 from rocrate.rocrate import ROCrate
 
-from lib import board, runs
-from lib.processes import die_with_parent
-from pipelines import outcome, provenance
-from pipelines.bibliography import works
-from pipelines.working import alone
+from lib.core.processes import die_with_parent
+from lib.workbook import runs, status
+from pipelines.reporting import provenance
+from pipelines.reporting.bibliography import works
+from pipelines.runner import outcome
+from pipelines.runner.working import alone
 
 OUT, VALIDATOR = Path("build/crate"), "roc-validator==0.13.0"
 PROFILES = {
@@ -77,7 +78,7 @@ def built(root: Path) -> ROCrate:
     workflow["programmingLanguage"], workflow["license"] = language, LICENCE
     crate.mainEntity = workflow
     inputs = [crate.add_file(root / name, name, properties={"name": name} | hashed(root / name)) for name in INPUTS]
-    books = [f"reports/notebooks/{name}.ipynb" for name in board.stages(root).values()]  # an older stage's may still lie there
+    books = [f"reports/notebooks/{name}.ipynb" for name in status.stages(root).values()]  # an older stage's may still lie there
     names = [*RESULTS, *sorted(name for name in books if (root / name).exists())]
     results = [crate.add_file(root / name, name, properties={"name": name} | hashed(root / name)) for name in names]
     inputs += [data_set(crate, card) for card in cards(root)]
@@ -126,7 +127,7 @@ def citations(bibliography: Path, keys: set[str]) -> dict[str, dict]:
 def validated(folder: Path) -> subprocess.CompletedProcess:
     """Return the verdict of an independent validator on a crate: by the rules that the profile requires."""
     alone = ["uv", "run", "--quiet", "--isolated", "--no-project", "--with", VALIDATOR, "python"]
-    script = Path(__file__).with_name("crate_validator.py")
+    script = Path(__file__).parent / "reporting/crate_validator.py"
     context = resources.files("rocrate") / "data/ro-crate.jsonld"
     return subprocess.run([sys.executable, "-m", *alone, script, folder, context], capture_output=True, text=True)
 

@@ -60,7 +60,7 @@ def notes(server: object) -> list[str]:
 
 def main() -> int:
     """Start it; say one thing and return 1 if it cannot be."""
-    own = [f"--config={ROOT}/pipelines/jupyter_config.py", *(["--allow-root"] if os.geteuid() == 0 else [])]
+    own = [f"--config={ROOT}/pipelines/setup/jupyter_config.py", *(["--allow-root"] if os.geteuid() == 0 else [])]
     try:
         given = words(os.environ.get("HOURGLASS_ARGS", ""))
         server = LabApp.initialize_server(argv=[*own, *given])

@@ -9,9 +9,9 @@ import shutil
 import sys
 from pathlib import Path
 
-from lib import claims, runs
-from pipelines import outcome
-from pipelines.bibliography import works
+from lib.workbook import claims, runs
+from pipelines.reporting.bibliography import works
+from pipelines.runner import outcome
 
 CLAIMS, EXPECTED, REPORT = Path("reports/claims.json"), Path("reports/expected.json"), Path("reports/index.html")
 PAGE = Path("reports/verdicts.md")

@@ -3,7 +3,7 @@
 python -m pipelines.notebooks           rewrites the notebooks
 python -m pipelines.notebooks --check   writes nothing; exits 1 and names those whose bytes would change
 
-An output that differs from the stored one in the rounding of a last digit alone stays as it is stored (pipelines/outputs.py).
+An output that differs from the stored one in the rounding of a last digit alone stays as it is stored (runner/outputs.py).
 """
 
 import argparse
@@ -11,15 +11,15 @@ import subprocess
 import sys
 from pathlib import Path
 
-from pipelines.stage_environment import set_environment
+from pipelines.runner.stage_environment import set_environment
 
 set_environment()
 
 
-from lib.progress import bar  # noqa: E402
-from pipelines import outcome, terminal, warm, workspace  # noqa: E402
-from pipelines.notebook_file import clean, read_notebook, source, write  # noqa: E402
-from pipelines.outputs import settle  # noqa: E402
+from lib.core.progress import bar  # noqa: E402
+from pipelines.runner import outcome, terminal, warm, workspace  # noqa: E402
+from pipelines.runner.notebook_file import clean, read_notebook, source, write  # noqa: E402
+from pipelines.runner.outputs import settle  # noqa: E402
 
 
 def committed() -> list[Path]:
@@ -48,7 +48,7 @@ def rerun(path: Path, copy: Path, check: bool) -> bool:
     """Run one notebook in the copy; return whether its bytes change."""
     result = Path("build/partial") / path.name
     write(source(read_notebook(path)), copy / result)
-    workspace.run(copy, "pipelines.kernel", str(result), check=True, stdout=subprocess.DEVNULL)
+    workspace.run(copy, "pipelines.runner.kernel", str(result), check=True, stdout=subprocess.DEVNULL)
     fresh = clean(read_notebook(copy / result))
     settle(fresh, read_notebook(path))
     write(fresh, copy / result)

@@ -11,14 +11,14 @@ from pathlib import Path
 
 import torch
 
-from lib import runs
 from lib.concepts import shipped
+from lib.core.processes import die_with_parent
 from lib.data.captions.scenes import scenes
 from lib.data.captions.sentences import captions
-from lib.processes import die_with_parent
-from pipelines import outcome, tracked
-from pipelines.export_data import CARD
-from pipelines.working import alone
+from lib.workbook import runs
+from pipelines.runner import outcome, tracked
+from pipelines.runner.working import alone
+from pipelines.setup.export_data import CARD
 
 FOLDER, SCALES = Path("data/raw/clip"), ("smoke", "embedded")
 

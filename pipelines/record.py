@@ -13,13 +13,14 @@ import os
 import sys
 from pathlib import Path
 
-from lib import runs
-from lib.contests import published_words
+from lib.core.processes import die_with_parent
 from lib.data.sources import SOURCES
-from lib.processes import die_with_parent
-from pipelines import outcome, provenance, workspace
-from pipelines.notebook_file import declared, read_notebook
-from pipelines.working import alone
+from lib.experiments.concepts_on_real_data import published_sentences
+from lib.workbook import runs
+from pipelines.reporting import provenance
+from pipelines.runner import outcome, workspace
+from pipelines.runner.notebook_file import declared, read_notebook
+from pipelines.runner.working import alone
 
 RECORDS, RECORDED = Path(__file__).with_name("records"), Path("reports/recorded")
 NAMING = ("series", "source", "data", "sets")  # parameters of trials that name data
@@ -54,7 +55,7 @@ def fetched(root: Path, params: dict) -> dict[str, str]:
     files = {(source, file) for source in sources for file in SOURCES[source].files}
     for trial in trials:
         if trial.get("weights", {}).get("tag"):
-            files |= set(published_words.files(trial["pictures"]["batches"]))
+            files |= set(published_sentences.files(trial["pictures"]["batches"]))
     return {f"{source}/{file}": SOURCES[source].files[file] for source, file in sorted(files)}
 
 

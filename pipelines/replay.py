@@ -14,11 +14,12 @@ import sys
 from importlib.metadata import distributions
 from pathlib import Path
 
-from lib import claims, runs
-from lib.processes import die_with_parent
-from pipelines import outcome, provenance, workspace
-from pipelines.sweep_points import canonical
-from pipelines.working import alone
+from lib.core.processes import die_with_parent
+from lib.workbook import claims, runs
+from pipelines.reporting import provenance
+from pipelines.runner import outcome, workspace
+from pipelines.runner.working import alone
+from pipelines.sweeping.points import canonical
 
 REFERENCE, COPY, CLAIMS = Path("reports/reference.json"), Path("build/replay"), Path("reports/claims.json")
 KEPT = ("measured", "spread", "rule", "verdict")

@@ -13,11 +13,11 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from lib import claims, runs
-from lib.processes import die_with_parent
-from pipelines import outcome
-from pipelines.markdown import html, table
-from pipelines.notebook_file import read_notebook
+from lib.core.processes import die_with_parent
+from lib.workbook import claims, runs
+from pipelines.reporting.markdown import html, table
+from pipelines.runner import outcome
+from pipelines.runner.notebook_file import read_notebook
 
 REPORTS, TEMPLATES = Path("reports"), Path(__file__).with_name("templates")
 PACKAGES = ("torch", "numpy", "scipy", "scikit-learn", "pandas", "matplotlib", "dvc", "papermill")

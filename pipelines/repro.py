@@ -10,11 +10,13 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lib import board, runs
-from lib.processes import die_with_parent
-from pipelines import ledger, outcome, provenance, stage_times, terminal, tracked, upkeep, warm
-from pipelines.stage_environment import inherit_only_listed, set_environment
-from pipelines.working import alone
+from lib.core.processes import die_with_parent
+from lib.workbook import runs, status
+from pipelines import ledger
+from pipelines.reporting import provenance
+from pipelines.runner import outcome, stage_times, terminal, tracked, upkeep, warm
+from pipelines.runner.stage_environment import inherit_only_listed, set_environment
+from pipelines.runner.working import alone
 
 if TYPE_CHECKING:
     from dvc.stage import Stage
@@ -44,7 +46,7 @@ def run_stages(only: str | None, *, force: bool, run_cache: bool) -> None:
         with progress.stage(stage.addressing):
             return _reproduce_stage(stage, **options)
 
-    with tracked.opened() as repo, stage_times.Progress(Path.cwd(), board.listed(repo.index.stages)) as progress:
+    with tracked.opened() as repo, stage_times.Progress(Path.cwd(), status.listed(repo.index.stages)) as progress:
         repo.reproduce(only, force=force, run_cache=run_cache, repro_fn=reproduce)
 
 

@@ -16,19 +16,19 @@ import sys
 import time
 from pathlib import Path
 
-from lib.processes import die_with_parent
-from pipelines.stage_environment import compute_alone, inherit_only_listed, set_environment
+from lib.core.processes import die_with_parent
+from pipelines.runner.stage_environment import compute_alone, inherit_only_listed, set_environment
 
 set_environment()  # before anything imports numpy or nbformat
 
 import nbformat  # noqa: E402
 
-from lib import runs  # noqa: E402
-from pipelines import outcome, terminal  # noqa: E402
-from pipelines.kernel import execute  # noqa: E402
-from pipelines.notebook_file import clean, declared, read_notebook, typed, write  # noqa: E402
-from pipelines.outcome import StageError  # noqa: E402
-from pipelines.provenance import log_stage  # noqa: E402
+from lib.workbook import runs  # noqa: E402
+from pipelines.reporting.provenance import log_stage  # noqa: E402
+from pipelines.runner import outcome, terminal  # noqa: E402
+from pipelines.runner.kernel import execute  # noqa: E402
+from pipelines.runner.notebook_file import clean, declared, read_notebook, typed, write  # noqa: E402
+from pipelines.runner.outcome import StageError  # noqa: E402
 
 PARTIAL, FAILED = Path("build/partial"), Path("reports/failed")
 CODE = ("lib", "pipelines", "params.yaml")

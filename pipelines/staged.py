@@ -11,7 +11,7 @@ from pathlib import Path
 
 import nbformat
 
-from pipelines.notebook_file import clean, read_notebook, write
+from pipelines.runner.notebook_file import clean, read_notebook, write
 
 LARGEST_MB = 2  # the longest notebook has 1.2, the largest file of .dvc/store 1.5
 

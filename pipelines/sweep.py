@@ -16,21 +16,22 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from lib.processes import die_with_parent, worker_count
-from pipelines.stage_environment import inherit_only_listed, set_environment
+from lib.core.processes import die_with_parent, worker_count
+from pipelines.runner.stage_environment import inherit_only_listed, set_environment
 
 set_environment()
 
 from distributed import CancelledError, KilledWorker, as_completed  # noqa: E402
 from distributed.comm import CommClosedError  # noqa: E402
 
-from lib import runs  # noqa: E402
-from lib.progress import Report  # noqa: E402
-from pipelines import cluster, outcome, sweep_points, sweep_table, terminal, tracked  # noqa: E402
-from pipelines.kernel import execute  # noqa: E402
-from pipelines.notebook_file import write  # noqa: E402
-from pipelines.sweep_point import Task, keep, numbers, run_point, stored  # noqa: E402
-from pipelines.working import alone  # noqa: E402
+from lib.core.progress import Report  # noqa: E402
+from lib.workbook import runs  # noqa: E402
+from pipelines.runner import outcome, terminal, tracked  # noqa: E402
+from pipelines.runner.kernel import execute  # noqa: E402
+from pipelines.runner.notebook_file import write  # noqa: E402
+from pipelines.runner.working import alone  # noqa: E402
+from pipelines.sweeping import cluster, points, table  # noqa: E402
+from pipelines.sweeping.point import Task, keep, numbers, run_point, stored  # noqa: E402
 
 FOLDER, STATE = Path("pipelines/sweeps"), Path("build/sweeps")
 EVERY = 2.0  # seconds between two tables, as Parquet is written whole
@@ -52,7 +53,7 @@ def arguments(argv: list[str] | None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-def fetch(sweep: sweep_points.Sweep) -> None:
+def fetch(sweep: points.Sweep) -> None:
     """Have DVC bring the embedded data if something that the sweep reads is not there.
 
     Errors: StageError if it cannot; ValueError if something is still not there.
@@ -80,11 +81,11 @@ def come(client: cluster.Client, tasks: dict[str, Task]) -> Iterator[tuple[str, 
             yield futures[future], f"{type(error).__name__}: {error}"
 
 
-def run(args: argparse.Namespace, sweep: sweep_points.Sweep, state: Path) -> list[str]:
+def run(args: argparse.Namespace, sweep: points.Sweep, state: Path) -> list[str]:
     """Run what has not finished, keeping the live table; return why points are left unfinished, a reason for each."""
-    keys, count = sweep_points.keys(sweep), worker_count(args.workers) if args.workers else None
+    keys, count = points.keys(sweep), worker_count(args.workers) if args.workers else None
     clean = state / "notebook.ipynb"
-    write(sweep_points.notebook(sweep.notebook), clean)
+    write(points.notebook(sweep.notebook), clean)
     keep(state / "points.json", dict(zip(keys, sweep.points, strict=True)))
     tasks = {
         key: Task(str(state), str(clean), key, values, sweep.result) for key, values in zip(keys, sweep.values, strict=True)
@@ -100,18 +101,18 @@ def run(args: argparse.Namespace, sweep: sweep_points.Sweep, state: Path) -> lis
     try:
         if todo:
             with cluster.opened(args.cluster, workers=count, isolated=args.isolated) as client:
-                lost = gather(client, todo, rows, told, lambda: sweep_table.live(sweep, keys, rows, state))
+                lost = gather(client, todo, rows, told, lambda: table.live(sweep, keys, rows, state))
     finally:
         told.close()
         shutil.rmtree(state / "partial", ignore_errors=True)  # a kernel may still be ending there
         rows |= {key: row for key, task in todo.items() if (row := stored(task))}  # finished while nobody listened
-        sweep_table.live(sweep, keys, rows, state)
-    if sweep_points.keys(sweep_points.read(args.sweep)) != keys:
+        table.live(sweep, keys, rows, state)
+    if points.keys(points.read(args.sweep)) != keys:
         raise ValueError(
             f"{args.sweep}, its notebook, lib or its data changed meanwhile; run it again, points that are the same are kept"
         )
     if len(rows) == len(keys):
-        sweep_table.place(sweep, sweep_table.table(sweep, keys, rows, times=False), by_dvc=not args.stage)
+        table.place(sweep, table.table(sweep, keys, rows, times=False), by_dvc=not args.stage)
         if args.stage:
             shutil.rmtree(state / "rows")  # asked for again, a stage computes again
     return [lost.get(key, GONE) for key in keys if key not in rows]
@@ -135,7 +136,7 @@ def gather(client: cluster.Client, todo: dict[str, Task], rows: dict, told: Repo
     return lost
 
 
-def again(sweep: sweep_points.Sweep, number: int) -> int:
+def again(sweep: points.Sweep, number: int) -> int:
     """Run one point anew, apart from the sweep; print its numbers and where its notebook is."""
     if not 0 <= number < len(sweep.values):
         raise ValueError(f"there is no point {number}; the sweep has points 0 to {len(sweep.values) - 1}")
@@ -143,7 +144,7 @@ def again(sweep: sweep_points.Sweep, number: int) -> int:
     (state / "out").mkdir(parents=True)
     values = sweep.values[number] | {"out": str(state / "out")}
     executed = state / "notebook.ipynb"
-    found = outcome.observe(lambda: execute(sweep_points.notebook(sweep.notebook), values, executed))
+    found = outcome.observe(lambda: execute(points.notebook(sweep.notebook), values, executed))
     if found.word == "stopped":
         runs.remove(state)
     if found.word != "done":
@@ -164,7 +165,7 @@ def asked(args: argparse.Namespace) -> int:
         return 0
     if args.sweep.resolve().parent != FOLDER.resolve():
         raise ValueError(f"{args.sweep} is not in {FOLDER}, whose files name the sweeps; move it there")
-    fetch(sweep := sweep_points.read(args.sweep))
+    fetch(sweep := points.read(args.sweep))
     if args.point is not None:
         return again(sweep, args.point)
     with alone(STATE / name / "lock", f"sweep {name}", wait=False):

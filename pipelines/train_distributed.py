@@ -1,6 +1,6 @@
 """Train the methods of one run with every batch spread over several processes, for one run that is large.
 
-torchrun --standalone --nproc-per-node 2 -m pipelines.train_spread runs.tanh.train data/prepared/twelve_bit build/scratch/spread
+torchrun --standalone --nproc-per-node 2 -m pipelines.train_distributed runs.tanh.train data/prepared/twelve_bit build/tanh
 
 SECTION  dotted path into params.yaml: methods, shape and plan
 DATA     a prepared data set
@@ -13,16 +13,18 @@ import sys
 import warnings
 from pathlib import Path
 
-from pipelines.stage_environment import set_environment
+from pipelines.runner.stage_environment import set_environment
 
 set_environment()
 
 import torch  # noqa: E402
 
-from lib import runs, spread, trained  # noqa: E402
+from lib.bottlenecks import results  # noqa: E402
+from lib.core.types import Split  # noqa: E402
 from lib.data import prepared  # noqa: E402
-from lib.types import Split  # noqa: E402
-from pipelines import outcome  # noqa: E402
+from lib.training import distributed  # noqa: E402
+from lib.workbook import runs  # noqa: E402
+from pipelines.runner import outcome  # noqa: E402
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -39,16 +41,16 @@ def main(argv: list[str] | None = None) -> int:
     params = runs.parameters()
     own, seeds = runs.section(params, args.section), params["seeds"]
     devices, nodes = (int(os.environ.get(name, "1")) for name in ("LOCAL_WORLD_SIZE", "GROUP_WORLD_SIZE"))
-    fabric = spread.many_devices(args.accelerator, devices=devices, nodes=nodes)
+    fabric = distributed.many_devices(args.accelerator, devices=devices, nodes=nodes)
     fabric.launch()
     table = prepared.read(args.data, seeds)
     facts = {"seeds": seeds, "inputs": table.split.train.x.shape[-1], "outputs": table.outputs, "shape": own["shape"]}
     facts |= {"methods": own["methods"], "plan": own["plan"], "y_std": table.y_std.tolist()}
     split = Split(*(type(part)(*fabric.to_device(tuple(part))) for part in table.split))
-    outcomes = {label: trained.fit_one_on(fabric, split, facts, label, None) for label in own["methods"]}
+    outcomes = {label: results.fit_one_on(fabric, split, facts, label, None) for label in own["methods"]}
     if fabric.is_global_zero:
         args.out.mkdir(parents=True, exist_ok=True)
-        trained.write(args.out, facts, outcomes)
+        results.write(args.out, facts, outcomes)
     return 0
 
 

@@ -7,9 +7,9 @@ import sys
 import zipfile
 from pathlib import Path
 
-from pipelines import setup_env
+from pipelines.setup import setup_env
+from tests import ROOT
 
-ROOT = Path(__file__).parents[1]
 LOCK = """numpy==2.4.0 \\
     --hash=sha256:aa
 nvidia-cublas==13.1.0 ; sys_platform == 'linux' \\
@@ -41,14 +41,11 @@ class Copy:
 
     def __init__(self, root: Path):
         self.root, self.wheels, self.calls = root, root.parent / "wheels", root.parent / "calls"
-        for folder in ("lib", "pipelines"):
-            (root / folder).mkdir(parents=True)
-        for name in ("Makefile", "lib/__init__.py", "lib/working_copy.py", "pipelines/setup_env.py"):
+        (root / "lib/core").mkdir(parents=True)
+        for name in ("Makefile", "lib/__init__.py", "lib/core/__init__.py", "lib/core/working_copy.py"):
             shutil.copy(ROOT / name, root / name)
-        for path in (ROOT / "pipelines").glob("*.sh"):
-            shutil.copy(path, root / "pipelines")
-        shutil.copytree(ROOT / "pipelines/shell", root / "pipelines/shell")
-        for name in ("ledger", "repro", "lab", "record", "sweep", "replay", "run_notebook", "doctor"):
+        shutil.copytree(ROOT / "pipelines/setup", root / "pipelines/setup", ignore=shutil.ignore_patterns("__pycache__"))
+        for name in ("ledger", "repro", "lab", "record", "sweep", "replay", "run_notebook", "setup/doctor"):
             (root / f"pipelines/{name}.py").write_text(TELLS)
         (root / "requirements.lock").write_text(LOCK)
         self.wheels.mkdir(exist_ok=True)

@@ -1,7 +1,7 @@
 """Lets nbval run notebooks in a copy of the workbook at smoke scale, so that they never touch the pipeline's own results.
 
 A notebook passes nbval trivially if it was committed without outputs, so one that has none is refused here. Texts, tables and
-vector graphics are compared by pipelines/outputs.py; of pixels nbval compares that there are some.
+vector graphics are compared by pipelines/runner/outputs.py; of pixels nbval compares that there are some.
 """
 
 import os
@@ -11,15 +11,15 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from pipelines import outputs, warm, workspace
-from pipelines.stage_environment import compute_alone, set_environment
+from pipelines.runner import outputs, warm, workspace
+from pipelines.runner.stage_environment import compute_alone, set_environment
 
 set_environment(), compute_alone()
 os.environ["HOURGLASS_PROGRESS"] = ""  # stored outputs show no bar
 
 from nbval import kernel, plugin  # noqa: E402
 
-from pipelines.kernel import StageKernel  # noqa: E402
+from pipelines.runner.kernel import StageKernel  # noqa: E402
 
 SERVER = ExitStack()
 TO_THE_LETTER = plugin.IPyNbCell.compare_outputs

@@ -1,6 +1,6 @@
 """Run a command as if on an older processor: every library takes the instructions of one, and is asked whether it does.
 
-python -m pipelines.other_cpu COMMAND...
+python -m tests.other_cpu COMMAND...
 
 Where there is AVX-512 the others are those of a processor with AVX2 and no more, otherwise those of one with SSE4. The C
 library gives up fused multiplication at either, which changes last digits of sines and exponentials. What these variables
@@ -152,7 +152,7 @@ def main(argv: list[str] | None = None) -> int:
     except ValueError as error:
         odd = [str(error)]
     if odd:
-        print(f"no other processor: {'; '.join(odd)}; see pipelines/other_cpu.py for the variables", file=sys.stderr)
+        print(f"no other processor: {'; '.join(odd)}; see tests/other_cpu.py for the variables", file=sys.stderr)
         return 2
     print(f"as on another processor, with {'AVX2' if here.wide else 'SSE4'} and no more: every library follows", flush=True)
     os.execvpe(command[0], command, given)

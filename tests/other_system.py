@@ -95,7 +95,7 @@ def made(place: Path) -> Path:
     import fcntl
     import sysconfig
 
-    from pipelines import setup_env
+    from pipelines.setup import setup_env
 
     place.parent.mkdir(exist_ok=True)
     with place.with_suffix(".lock").open("w") as lock:

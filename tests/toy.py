@@ -8,7 +8,8 @@ from pathlib import Path
 
 import nbformat
 
-ROOT = Path(__file__).parents[2]
+from tests import ROOT
+
 PARAMETERS = 'epochs = 3\nrate = 0.5\nwait = 0.0\nmode = "ok"\nseeds = [0]\nraw = "raw.txt"\nout = "build/scratch/toy"'
 BODY = """
 import sys, time
@@ -32,7 +33,7 @@ runs:
 """
 STAGES = """stages:
   strip:
-    cmd: exec python -m pipelines.strip
+    cmd: exec python -m pipelines.runner.strip
     deps: [notebooks]
     params: [runs]
     outs: [build/notebooks]
@@ -63,7 +64,7 @@ class Toy:
         nbformat.write(notebook, root / "notebooks" / "toy.ipynb")
         (root / "params.yaml").write_text(PARAMS)
         (root / "raw.txt").write_text("raw")
-        self.python("-m", "pipelines.strip")
+        self.python("-m", "pipelines.runner.strip")
 
     def python(self, *arguments: str, **options) -> subprocess.CompletedProcess:
         return subprocess.run(

@@ -4,14 +4,14 @@ import inspect
 from collections.abc import Callable
 from functools import partial
 
-from lib import checks
 from lib.bottlenecks.csib import cs_ib_misplaced_terms, cs_ib_sse_terms, cs_ib_terms
 from lib.bottlenecks.hsic import hsic_terms
 from lib.bottlenecks.nib import exp_nib_terms, nib_terms, square_nib_terms
 from lib.bottlenecks.plain import plain_terms
 from lib.bottlenecks.vib import vib_terms
 from lib.bottlenecks.weight_decay import weight_decay_terms
-from lib.types import Terms
+from lib.core import checks
+from lib.core.types import Terms
 
 BOTTLENECKS = {
     "plain": plain_terms,

@@ -9,8 +9,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from lib import checks
-from lib.nets import Bottleneck
+from lib.core import checks
+from lib.nets.stacked import Bottleneck
 
 Predictor = Callable[[Tensor], Tensor]
 

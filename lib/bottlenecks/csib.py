@@ -5,10 +5,10 @@ from functools import partial
 
 from torch import Tensor
 
-from lib.bottlenecks.misses import as_matrix
+from lib.core.types import Terms
 from lib.estimators.cs import conditional_cs_divergence, cs_qmi_normalised, misplaced_cs_divergence
-from lib.nets import Bottleneck
-from lib.types import Terms
+from lib.nets.stacked import Bottleneck
+from lib.training.misses import as_matrix
 
 
 def cs_ib_terms(

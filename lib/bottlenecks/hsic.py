@@ -2,10 +2,10 @@
 
 from torch import Tensor
 
-from lib.bottlenecks.misses import as_matrix, miss
+from lib.core.types import Terms
 from lib.estimators.hsic import hsic_normalised
-from lib.nets import Bottleneck
-from lib.types import Terms
+from lib.nets.stacked import Bottleneck
+from lib.training.misses import as_matrix, miss
 
 
 def hsic_terms(

@@ -4,10 +4,10 @@ from collections.abc import Callable
 
 from torch import Tensor
 
-from lib.bottlenecks.misses import miss
+from lib.core.types import Terms
 from lib.estimators.kde import upper
-from lib.nets import Bottleneck
-from lib.types import Terms
+from lib.nets.stacked import Bottleneck
+from lib.training.misses import miss
 
 
 def nib_terms(model: Bottleneck, x: Tensor, y: Tensor, noise: Tensor, *, deviation: float = 1.0) -> Terms:

@@ -7,13 +7,13 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from lib import checks
+from lib.core import checks
+from lib.core.progress import bar
 from lib.estimators import binning, kde
 from lib.estimators.cs import TINY, qmi
 from lib.estimators.hsic import centred
-from lib.kernels import row_sums
-from lib.nets import Bottleneck
-from lib.progress import bar
+from lib.nets.stacked import Bottleneck
+from lib.pairwise.sums import row_sums
 
 Pair = tuple[Tensor, Tensor]
 

@@ -11,14 +11,14 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from lib import runs
 from lib.bottlenecks import chosen
+from lib.core.plan import planned
+from lib.core.processes import each
+from lib.core.types import Split, Terms
 from lib.data import prepared
-from lib.nets import Bottleneck
-from lib.plan import planned
-from lib.processes import each
-from lib.train import Members, fit, one_device, score
-from lib.types import Split, Terms
+from lib.nets.stacked import Bottleneck
+from lib.training.loop import Members, fit, one_device, score
+from lib.workbook import runs
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric

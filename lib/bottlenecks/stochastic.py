@@ -8,9 +8,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from lib.bottlenecks.misses import miss
+from lib.core.types import Terms
 from lib.estimators.channel import mi_channel, pair_densities
-from lib.types import Terms
+from lib.training.misses import miss
 
 LEAST = 1e-10  # of a deviation
 Chain = list[tuple[Tensor, Tensor]]  # weight (R, fan_in, fan_out) and bias (R, 1, fan_out) of every layer

@@ -2,9 +2,9 @@
 
 from torch import Tensor
 
-from lib.bottlenecks.misses import miss
-from lib.nets import Bottleneck
-from lib.types import Terms
+from lib.core.types import Terms
+from lib.nets.stacked import Bottleneck
+from lib.training.misses import miss
 
 
 def vib_terms(model: Bottleneck, x: Tensor, y: Tensor, noise: Tensor) -> Terms:

@@ -3,8 +3,8 @@
 from torch import Tensor
 
 from lib.bottlenecks.plain import plain_terms
-from lib.nets import Bottleneck
-from lib.types import Terms
+from lib.core.types import Terms
+from lib.nets.stacked import Bottleneck
 
 
 def weight_decay_terms(model: Bottleneck, x: Tensor, y: Tensor, noise: Tensor) -> Terms:

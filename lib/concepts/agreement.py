@@ -9,8 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from lib import checks
-from lib.digits import settled
+from lib.core import checks
+from lib.core.digits import settled
 
 
 class Chanced(NamedTuple):

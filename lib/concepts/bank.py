@@ -11,8 +11,8 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from lib import checks
 from lib.concepts.clip import Backbone
+from lib.core import checks
 
 NORMALISATIONS = ("unit", "raw")
 

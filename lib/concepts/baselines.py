@@ -7,9 +7,9 @@ import torch
 from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 
-from lib import checks
 from lib.concepts.bottleneck import ConceptModel, accuracy, cosines, model_of, standardised, words
-from lib.types import Rows, Words
+from lib.core import checks
+from lib.core.types import Rows, Words
 
 STRENGTHS = (0.01, 0.1, 1.0, 10.0, 100.0)
 

@@ -9,9 +9,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from lib import checks
-from lib.digits import settled
-from lib.types import Words
+from lib.core import checks
+from lib.core.digits import settled
+from lib.core.types import Words
 
 Score = Callable[[Tensor], Tensor]
 

@@ -6,11 +6,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from lib import checks
 from lib.concepts.bottleneck import ConceptModel, accuracy, explain, intervene
 from lib.concepts.posthoc import Fitted, effective, member
-from lib.digits import settled
-from lib.types import Rows
+from lib.core import checks
+from lib.core.digits import settled
+from lib.core.types import Rows
 
 LEVELS = (5, 10, 15, 20, 25, 30)
 

@@ -19,10 +19,10 @@ from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from lib import checks
 from lib.concepts import pictures, small
 from lib.concepts.store import digest, remembered
-from lib.progress import bar
+from lib.core import checks
+from lib.core.progress import bar
 
 WEIGHTS, SHAPE, VOCABULARY = "open_clip_model.safetensors", "open_clip_config.json", "vocabulary.json"
 

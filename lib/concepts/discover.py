@@ -10,10 +10,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from lib import checks
 from lib.concepts.bottleneck import ConceptModel, Score, cosines, words
 from lib.concepts.posthoc import Fitted, best, head_path
-from lib.types import Rows, Words
+from lib.core import checks
+from lib.core.types import Rows, Words
 
 
 class Dictionary(NamedTuple):

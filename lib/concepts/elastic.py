@@ -12,7 +12,7 @@ from numba import njit
 from scipy.linalg import cho_factor, cho_solve
 from torch import Tensor
 
-from lib import checks
+from lib.core import checks
 
 DAMPING = 1e-7  # added to the curvature: classes that are certain have none, and a step could have any length
 NEAR = 0.9  # of lambda a: weights at zero of smaller slope sit a step out

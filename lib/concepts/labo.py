@@ -12,11 +12,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lib import checks
 from lib.concepts.baselines import classes_of
 from lib.concepts.bottleneck import ConceptModel, cosines, model_of, words
-from lib.digits import settled
-from lib.types import Rows, Words
+from lib.core import checks
+from lib.core.digits import settled
+from lib.core.types import Rows, Words
 
 SCALE = 100.0
 AT_ONCE = 16  # gains that are counted together

@@ -8,8 +8,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 
-from lib import checks
 from lib.concepts.agreement import held
+from lib.core import checks
 
 
 class Impurity(NamedTuple):

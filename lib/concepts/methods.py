@@ -11,9 +11,9 @@ from lib.concepts.baselines import linear_probe, random_vectors, random_words, z
 from lib.concepts.bottleneck import ConceptModel, standardised, words
 from lib.concepts.discover import Dictionary, learn, unit_path
 from lib.concepts.sparse import KINDS, concept_matrix_search, side_by_side
+from lib.core.digits import settled
+from lib.core.types import Words
 from lib.data.embeddings import Embedded
-from lib.digits import settled
-from lib.types import Words
 
 
 class Budget(NamedTuple):

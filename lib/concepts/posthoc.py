@@ -7,12 +7,12 @@ import torch
 from sklearn.svm import LinearSVC
 from torch import Tensor
 
-from lib import checks
 from lib.concepts.baselines import classes_of
 from lib.concepts.bottleneck import ConceptModel, Score, accuracy, logits, model_of, predict, standardised, unit, words
 from lib.concepts.elastic import Path, elastic_path, penalties
-from lib.digits import settled
-from lib.types import Rows, Words
+from lib.core import checks
+from lib.core.digits import settled
+from lib.core.types import Rows, Words
 
 STRENGTHS = (0.001, 0.01, 0.1, 1.0, 10.0)
 LEAST = 1e-5  # a weight of smaller modulus counts as none

@@ -16,8 +16,8 @@ import torch
 from open_clip.loss import ClipLoss
 from torch import Tensor, nn
 
-from lib import checks
-from lib.progress import bar
+from lib.core import checks
+from lib.core.progress import bar
 
 LOSS = ClipLoss()
 CEILING = math.log(100)  # of the logarithm of the scale

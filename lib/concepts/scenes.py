@@ -12,11 +12,11 @@ from torch import Tensor
 
 from lib.concepts import clip, zero_shot
 from lib.concepts.agreement import centres
+from lib.core.types import Rows, Words
 from lib.data.captions.attributes import ATTRIBUTES, COLUMN
 from lib.data.captions.scenes import Scenes, scenes
 from lib.data.captions.sentences import OPENERS, THINGS
 from lib.data.embeddings import Embedded, Places
-from lib.types import Rows, Words
 
 HELD_OUT = 10**6  # seeds of test scenes lie this far from those of training scenes
 WARM = torch.tensor([True, False, False, True, True, False])  # of the colours: red, yellow and purple

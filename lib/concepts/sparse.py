@@ -10,10 +10,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from lib import checks
 from lib.concepts.baselines import classes_of
 from lib.concepts.bottleneck import ConceptModel, cosines, model_of, unit, words
-from lib.types import Rows, Words
+from lib.core import checks
+from lib.core.types import Rows, Words
 
 SCALE = 10.0
 RATE = 0.05  # of a gate that is open, what Bernoulli gates are drawn to

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import torch
 
-from lib import checks
+from lib.core import checks
 
 
 class Plan(NamedTuple):

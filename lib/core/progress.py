@@ -1,8 +1,8 @@
 """Progress bars that people see and results do not.
 
-A run at a terminal has one process that draws for all others (pipelines/terminal.py): HOURGLASS_PROGRESS names its socket, and
-bars report to it. Empty, it says that nobody looks. Where it is not set, a notebook that a person opened shows a widget, a
-program at a terminal draws for itself. Whatever goes wrong with a bar costs the bar and nothing else.
+A run at a terminal has one process that draws for all others (pipelines/runner/terminal.py): HOURGLASS_PROGRESS names its
+socket, and bars report to it. Empty, it says that nobody looks. Where it is not set, a notebook that a person opened shows a
+widget, a program at a terminal draws for itself. Whatever goes wrong with a bar costs the bar and nothing else.
 """
 
 import json
@@ -42,7 +42,7 @@ class Report:
     """How far one thing has come, told to the process that draws; a context that ends its bar."""
 
     def __init__(self, title: str, total: int | None, **more: object) -> None:
-        """more: what a bar of its own kind needs, as pipelines/terminal.py reads it."""
+        """more: what a bar of its own kind needs, as pipelines/runner/terminal.py reads it."""
         self.told = {"key": uuid.uuid4().hex, "pid": os.getpid(), "title": title, "n": 0, "total": total} | more
         self.next = 0.0
         self.send()

@@ -8,7 +8,7 @@ PYTHONPATH may not.
 import os
 import sys
 
-MARKS = ("lib/working_copy.py", "pipelines/run_notebook.py")
+MARKS = ("lib/core/working_copy.py", "pipelines/run_notebook.py")
 PACKAGES = ("lib", "pipelines", "tests")
 SITE = ".dvc/tmp/site"
 

@@ -10,7 +10,7 @@ import torch
 from scipy.ndimage import label
 from torch import Tensor
 
-from lib import checks
+from lib.core import checks
 from lib.data.embedded import images
 from lib.data.sources import fetch
 

@@ -5,9 +5,9 @@ from typing import NamedTuple
 import torch
 from sklearn.datasets import make_blobs
 
-from lib import checks
-from lib.precision import usual
-from lib.types import Rows
+from lib.core import checks
+from lib.core.precision import usual
+from lib.core.types import Rows
 
 CLASSES = 5
 

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from lib import checks
+from lib.core import checks
 from lib.data.addresses import LABO_CIFAR10
 from lib.data.sources import fetch
 

@@ -7,8 +7,8 @@ import pandas as pd
 import torch
 from scipy.ndimage import rotate
 
+from lib.core.types import Table
 from lib.data.synthetic import twelve_bit
-from lib.types import Table
 
 LARGEST_ANGLE = 45.0  # degrees
 ANGLE_SEED = 0

@@ -12,8 +12,8 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from lib import checks
-from lib.types import Rows, Words
+from lib.core import checks
+from lib.core.types import Rows, Words
 
 TEXTS = ("concepts", "classes", "vocabulary")
 

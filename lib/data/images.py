@@ -11,9 +11,9 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from lib import checks
-from lib.precision import usual
-from lib.types import Paired
+from lib.core import checks
+from lib.core.precision import usual
+from lib.core.types import Paired
 
 SHARPNESS = 10.0  # of a bump, in units of the image's side
 LEAST = 2.0  # pixels a rectangle is wide and high at least

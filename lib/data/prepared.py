@@ -8,9 +8,9 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from lib import checks
-from lib.precision import usual
-from lib.types import Rows, Split, Table
+from lib.core import checks
+from lib.core.precision import usual
+from lib.core.types import Rows, Split, Table
 
 PARTS = ("train", "valid", "test")
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from lib.core.types import Table
 from lib.data.embedded import flat, table, turned
 from lib.data.sources import fetch
-from lib.types import Table
 
 
 def california_housing(raw: Path) -> Table:

@@ -18,7 +18,7 @@ import pooch
 import requests
 from tqdm import tqdm
 
-from lib import checks
+from lib.core import checks
 from lib.data.addresses import SOURCES, Source
 
 pooch.get_logger().setLevel("WARNING")

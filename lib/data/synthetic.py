@@ -10,9 +10,9 @@ import torch
 from scipy.special import digamma
 from torch import Tensor
 
-from lib import checks
-from lib.precision import usual
-from lib.types import Paired
+from lib.core import checks
+from lib.core.precision import usual
+from lib.core.types import Paired
 
 # The 12 inputs sit on the vertices of an icosahedron: which vertices each one touches, and which one lies opposite.
 NEIGHBOURS = (

@@ -8,9 +8,9 @@ from scipy.optimize import brentq
 from scipy.special import digamma
 from torch import Tensor
 
-from lib import checks
+from lib.core import checks
+from lib.core.types import Paired
 from lib.data import synthetic
-from lib.types import Paired
 
 Task = Callable[..., Paired]
 

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lib import checks
+from lib.core import checks
 
 
 def bin_range(t: Tensor, *, low: float, high: float, bins: int = 30) -> Tensor:

@@ -9,7 +9,7 @@ import math
 import torch
 from torch import Tensor
 
-from lib import checks
+from lib.core import checks
 
 
 def log_densities(z: Tensor, mean: Tensor, deviation: Tensor) -> Tensor:

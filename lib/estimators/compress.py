@@ -14,8 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import skip_init
 
-from lib import checks
-from lib.precision import usual
+from lib.core import checks
+from lib.core.precision import usual
 
 Code = Callable[[Tensor], Tensor]  # (n, d) -> (n, dim)
 

@@ -15,8 +15,9 @@ import torch
 from torch import Tensor
 from torch.autograd.function import FunctionCtx, once_differentiable
 
-from lib import checks, kernels
+from lib.core import checks
 from lib.estimators.cs import over_selves, rounding
+from lib.pairwise import sums as kernels
 
 PANELS = 32  # n x e blocks that a panel and its gradient hold at a time; the allocator may add half as much again
 

@@ -10,9 +10,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lib import checks
-from lib.nets import Linears
-from lib.precision import usual
+from lib.core import checks
+from lib.core.precision import usual
+from lib.nets.stacked import Linears
 
 SHARES = (0.8, 0.1)  # of the rows: to learn from, to choose by; the rest is measured
 LOOKS = 20  # how often validation rows are looked at

@@ -9,8 +9,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from lib import checks
-from lib.kernels import log_row_sums, row_sums
+from lib.core import checks
+from lib.pairwise.sums import log_row_sums, row_sums
 
 TINY = 1e-12
 

@@ -5,8 +5,8 @@ import torch
 from scipy.special import digamma, gammaln
 from torch import Tensor
 
-from lib import checks
-from lib.estimators import neighbours
+from lib.core import checks
+from lib.pairwise import neighbours
 
 
 def entropy_kl(x: Tensor, *, k: int = 3) -> Tensor:

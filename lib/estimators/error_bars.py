@@ -12,7 +12,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from lib import checks
+from lib.core import checks
 from lib.estimators.entropy import mi_kl, mi_wkl, mi_wkl_labels
 from lib.estimators.knn import mi_ksg, mi_ksg2, mi_mixed, mi_ross
 

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from lib import checks
+from lib.core import checks
 
 
 def mi_gaussian(x: Tensor, y: Tensor, *, shrinkage: float = 0.0) -> Tensor:

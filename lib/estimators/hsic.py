@@ -3,9 +3,9 @@
 import torch
 from torch import Tensor
 
-from lib import checks
+from lib.core import checks
 from lib.estimators.cs import TINY, over_selves, rounding, scaled
-from lib.kernels import row_sums
+from lib.pairwise.sums import row_sums
 
 
 def hsic(x: Tensor, y: Tensor, *, width_x: float = 1.0, width_y: float = 1.0) -> Tensor:

@@ -10,8 +10,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from lib import checks
-from lib.kernels import add_sums, floor, kernel, lifted, lowest, row_sums, tiles
+from lib.core import checks
+from lib.pairwise.sums import add_sums, floor, kernel, lifted, lowest, row_sums, tiles
 
 
 def upper(t: Tensor, *, width: float) -> Tensor:

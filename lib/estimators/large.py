@@ -15,10 +15,11 @@ import math
 import torch
 from torch import Tensor
 
-from lib import checks, kernels
+from lib.core import checks
 from lib.estimators.cs import scaled
 from lib.estimators.error_bars import Estimate, estimate
-from lib.kernels import row_sums
+from lib.pairwise import sums
+from lib.pairwise.sums import row_sums
 
 HSIC = (1.0, 1.0, -2.0)  # weights of J, P, C
 
@@ -112,7 +113,7 @@ def frequency_parts(x: Tensor, y: Tensor, width_x: float, width_y: float, freque
     generator = torch.Generator().manual_seed(seed)
     a, b = (torch.randn(z.shape[1], frequencies, generator=generator, dtype=torch.float64).to(z) for z in (u, v))
     totals = torch.zeros(3, frequencies, dtype=torch.complex128, device=x.device)
-    step = max(1, kernels.CACHE_TILE // (frequencies * u.element_size()))
+    step = max(1, sums.CACHE_TILE // (frequencies * u.element_size()))
     with torch.no_grad():
         for rows_x, rows_y in zip(u.split(step), v.split(step), strict=True):
             waves = [torch.polar(torch.ones_like(phase), phase) for phase in (rows_x @ a, rows_y @ b)]

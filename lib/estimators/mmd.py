@@ -6,8 +6,8 @@ With A = mean K_xx, B = mean K_yy, C = mean K_xy: MMD^2 = A + B - 2 C, where D_C
 import torch
 from torch import Tensor
 
-from lib import checks
-from lib.kernels import row_sums
+from lib.core import checks
+from lib.pairwise.sums import row_sums
 
 
 def mmd(x: Tensor, y: Tensor, *, width: float) -> Tensor:

@@ -5,9 +5,9 @@ import math
 import torch
 from torch import Tensor
 
-from lib import checks
+from lib.core import checks
 from lib.estimators.cs import scaled
-from lib.kernels import row_sums, squared_distances
+from lib.pairwise.sums import row_sums, squared_distances
 
 CONSTANT = 1e-9  # nats; entropies of equal rows round to about 1e-12
 

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from lib import checks
+from lib.core import checks
 from lib.estimators.critics import DEFAULT, Budget, block, measured, trained
 
 Bound = Callable[[Tensor], Tensor]

@@ -1,1 +1,1 @@
-"""Koopman learners against each other on known dynamics: what a trial trains and measures, a unit of work a function."""
+"""What the notebooks of one paper compute: a module or a folder a paper, and none imports another's."""

@@ -8,13 +8,15 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from lib import checks, plane, train, trained
+from lib.bottlenecks import plane, results
+from lib.core import checks
+from lib.core.plan import planned
+from lib.core.processes import each
+from lib.core.progress import bar
+from lib.core.types import Rows, Split
 from lib.data.synthetic import twelve_bit
-from lib.nets import ACTIVATIONS
-from lib.plan import planned
-from lib.processes import each
-from lib.progress import bar
-from lib.types import Rows, Split
+from lib.nets.stacked import ACTIVATIONS
+from lib.training import loop
 
 SHARE = 0.8  # of the words are for training
 HIDDEN, CODE = [10, 7, 5, 4], 3  # the last hidden layer is the code
@@ -67,11 +69,11 @@ def run(
 
 def measured(plan: dict, estimators: dict, accelerator: str, asked: Networks) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Train one set of networks; return its planes and its scores."""
-    fabric, task = train.one_device(accelerator), twelve_bit()
+    fabric, task = loop.one_device(accelerator), twelve_bit()
     split = Split(*(Rows(*fabric.to_device(tuple(part))) for part in words(asked.seeds, asked.order)))
     method = networks(asked, task.x.shape[1])
     plan = planned(plan | {"select": "last", "snapshots": True})
-    fitted = train.fit(fabric, method.model, method.terms, split, plan, method.members)
+    fitted = loop.fit(fabric, method.model, method.terms, split, plan, method.members)
     marks = [
         {"order": asked.order, "activation": asked.activation, "seed": s, "beta": b} for s in asked.seeds for b in asked.betas
     ]
@@ -82,11 +84,11 @@ def measured(plan: dict, estimators: dict, accelerator: str, asked: Networks) ->
     return pd.DataFrame([marks[row.pop("member")] | row for row in rows]), scores
 
 
-def networks(asked: Networks, inputs: int) -> trained.Trained:
+def networks(asked: Networks, inputs: int) -> results.Trained:
     """Return the untrained networks 12-10-7-5-4-3-2 of one activation."""
     shape = {"hidden": HIDDEN, "code": CODE, "activate_code": True, "activation": asked.activation}
     settings = {"betas": asked.betas}
-    return trained.build("weight_decay", settings, seeds=asked.seeds, inputs=inputs, outputs=2, shape=shape)
+    return results.build("weight_decay", settings, seeds=asked.seeds, inputs=inputs, outputs=2, shape=shape)
 
 
 def floor_of(estimator: str, activation: str) -> dict:
@@ -94,11 +96,11 @@ def floor_of(estimator: str, activation: str) -> dict:
     return {"floor": FLOOR.get(activation)} if estimator == "binning_adaptive" else {}
 
 
-def judged(method: trained.Trained, split: Split) -> list[dict]:
+def judged(method: results.Trained, split: Split) -> list[dict]:
     """Return accuracy and cross-entropy of every member on both parts."""
     columns: dict[str, list[float]] = {}
     for name, part in (("train", split.train), ("test", split.test)):
-        terms = train.predict(method.model, method.terms, part, method.members)
+        terms = loop.predict(method.model, method.terms, part, method.members)
         columns[f"{name}_loss"] = terms.fit.tolist()
         columns[f"{name}_accuracy"] = accuracy(terms.watch["prediction"], part.y, len(method.members.betas)).tolist()
     return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]

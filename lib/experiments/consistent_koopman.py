@@ -7,11 +7,11 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from lib.contests.side_by_side import Tables, Trained, blank, plan, rollouts, spectra, together, trained, weights
+from lib.core.precision import usual
 from lib.data.dynamics.pendulum import pendulum_embedded
 from lib.koopman.consistency import Balance, ConsistentAutoencoder, consistent_terms
+from lib.koopman.members import Tables, Trained, blank, plan, rollouts, spectra, together, trained, weights
 from lib.koopman.metrics import rrmse
-from lib.precision import usual
 
 DT, AMPLITUDE, AHEAD, STARTS = 0.1, 2.4, 9, 30
 SHAPE = {"hidden": [16, 16], "code": 6, "decoder": [16, 16], "activation": "tanh"}

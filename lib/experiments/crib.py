@@ -8,14 +8,14 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from lib import checks
+from lib.core import checks
+from lib.core.processes import each
+from lib.core.progress import bar
 from lib.forecast import FORECASTERS
 from lib.forecast.fit import fit, score
 from lib.forecast.impute import IMPUTERS
 from lib.forecast.masks import MASKS, masked
 from lib.forecast.windows import Frame, problem
-from lib.processes import each
-from lib.progress import bar
 
 
 class Setting(NamedTuple):

@@ -10,13 +10,13 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from lib import checks
+from lib.core import checks
+from lib.core.processes import each
+from lib.core.progress import bar
 from lib.data.tasks import TASKS
 from lib.estimators import BOUNDS, MI
 from lib.estimators.critics import Budget
 from lib.estimators.variational import mi_stacked
-from lib.processes import each
-from lib.progress import bar
 
 
 class Case(NamedTuple):

@@ -8,13 +8,13 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from lib.contests.side_by_side import HELD_OUT, Tables, plan, together
+from lib.core.precision import usual
+from lib.core.types import Rows
 from lib.data.dynamics.linear import slow_manifold
 from lib.data.dynamics.pendulum import GRAVITY, pendulum
 from lib.koopman.learner import fit
 from lib.koopman.lusch import Balance, LuschNet, lusch_terms
-from lib.precision import usual
-from lib.types import Rows
+from lib.koopman.members import HELD_OUT, Tables, plan, together
 
 STEPS, DT, HIGHEST = 50, 0.02, 3.0  # frames after the first, their distance, the largest amplitude
 

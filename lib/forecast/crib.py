@@ -7,11 +7,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from lib import checks
+from lib.core import checks
+from lib.core.types import Terms
 from lib.forecast.layers import Affine, CausalBlock, Encoder, Level, Noise, RevIN, level, sinusoids
 from lib.forecast.models import Forecaster, miss
 from lib.forecast.windows import Frame
-from lib.types import Terms
 
 CODES = {"sampled": "the forecast is made from the sampled code", "unused": "the forecast is made beside the code"}
 JITTER = 0.01  # spread of the second view's noise, in spreads of the batch

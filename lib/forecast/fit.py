@@ -1,15 +1,15 @@
-"""The loop of forecasters. lib.train stacks networks from rows to codes; forecasters take windows, dropout and three terms."""
+"""The loop of forecasters. lib.training stacks networks from rows to codes; these take windows, dropout, three terms."""
 
 from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor
 
-from lib import checks
+from lib.core import checks
+from lib.core.types import Terms
 from lib.forecast.layers import Noise
 from lib.forecast.models import Forecaster
 from lib.forecast.windows import Problem, windows
-from lib.types import Terms
 
 
 def fit(model: Forecaster, problem: Problem, *, seeds: Sequence[int], epochs: int, batch: int, lr: float) -> list[dict]:

@@ -9,7 +9,7 @@ from sklearn.experimental import enable_iterative_imputer  # noqa: F401 - withou
 from sklearn.impute import IterativeImputer, KNNImputer, SimpleImputer
 from torch import Tensor
 
-from lib import checks
+from lib.core import checks
 
 # A variate that is never seen in training has nothing to impute from; it becomes 0 like its mean.
 IMPUTERS: dict[str, Callable[[], object]] = {

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lib.nets import Linears
+from lib.nets.stacked import Linears
 
 Generators = Sequence[torch.Generator]
 

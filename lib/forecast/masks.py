@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor
 
-from lib import checks
+from lib.core import checks
 
 SIDE = 5  # of a hidden block
 

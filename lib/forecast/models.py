@@ -9,10 +9,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lib import checks
+from lib.core import checks
+from lib.core.types import Terms
 from lib.forecast.layers import Affine, Encoder, Noise, dropped, level, sinusoids
 from lib.forecast.windows import Frame
-from lib.types import Terms
 
 SHAPE = {"width": 32, "layers": 3, "heads": 4, "patch": 8, "dropout": 0.1}
 

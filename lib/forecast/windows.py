@@ -5,9 +5,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from lib import checks
+from lib.core import checks
+from lib.core.precision import usual
 from lib.forecast.impute import imputed
-from lib.precision import usual
 
 SCALINGS = {"scalar": "one mean and spread for all", "variate": "a mean and spread for each variate"}
 

@@ -6,7 +6,7 @@ A mode of gain g (a squared singular value of M_n^-1/2 K^n) and variance p carri
 import torch
 from torch import Tensor
 
-from lib import checks
+from lib.core import checks
 
 HALVINGS = 80
 

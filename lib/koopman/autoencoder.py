@@ -11,13 +11,13 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from lib import checks
-from lib.convolutions import chains
+from lib.core import checks
+from lib.core.types import Terms
 from lib.koopman.entropy import ENTROPIES
 from lib.koopman.information import INFORMATION
 from lib.koopman.operators import operator
-from lib.nets import GAIN, LEARNED, Bottleneck
-from lib.types import Terms
+from lib.nets.convolutions import chains
+from lib.nets.stacked import GAIN, LEARNED, Bottleneck
 
 OWN_STREAM = 10**9  # operators draw from seeds of their own, so that a code's first weights do not depend on the operator
 

@@ -9,7 +9,7 @@ import torch
 from scipy.linalg import solve_discrete_lyapunov
 from torch import Tensor
 
-from lib import checks
+from lib.core import checks
 
 
 class Chain(NamedTuple):

@@ -6,9 +6,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from lib.core.types import Terms
 from lib.koopman.autoencoder import Autoencoder, missed, windows
 from lib.koopman.operators import Learned, dense
-from lib.types import Terms
 
 
 class Balance(NamedTuple):

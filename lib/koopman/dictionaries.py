@@ -7,7 +7,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from lib import checks
+from lib.core import checks
 
 Lift = Callable[[Tensor], Tensor]
 

@@ -10,7 +10,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from lib import checks
+from lib.core import checks
 from lib.koopman.dictionaries import identity
 from lib.koopman.edmd import edmdc
 from lib.koopman.linear import Fit, LinearKoopman, model_of

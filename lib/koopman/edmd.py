@@ -8,12 +8,12 @@ their inner products, is small, and is gathered block by block.
 import torch
 from torch import Tensor
 
-from lib import checks
+from lib.core import checks
+from lib.core.types import Trajectories
 from lib.koopman.dictionaries import Lift
 from lib.koopman.linear import Fit, LinearKoopman, model_of
 from lib.koopman.pairs import Data, blocks, box_of, controls, longer, parts, snapshots, uncontrolled
 from lib.koopman.pairs import delays as delayed
-from lib.types import Trajectories
 
 
 def edmd(data: Data, *, lift: Lift, ridge: float = 0.0, delays: int = 1) -> LinearKoopman:

@@ -9,7 +9,7 @@ import math
 import torch
 from torch import Tensor
 
-from lib import checks
+from lib.core import checks
 from lib.estimators.renyi import renyi_entropy
 
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from lib import checks
+from lib.core import checks
 from lib.koopman.autoencoder import Autoencoder, turned
 from lib.koopman.linear import MODES, Rollout
 

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from lib import checks
+from lib.core import checks
 from lib.estimators.variational import infonce
 
 

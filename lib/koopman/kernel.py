@@ -14,7 +14,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from lib import checks
+from lib.core import checks
 from lib.koopman.dictionaries import bumps
 from lib.koopman.dmd import compress
 from lib.koopman.linear import Fit, LinearKoopman, model_of

@@ -1,4 +1,4 @@
-"""The loop of Koopman networks: lib.train has one price and beta >= 0, these weigh several, of either sign, by member."""
+"""The loop of Koopman networks: lib.training has one price, beta >= 0; these weigh several, of either sign, by member."""
 
 import math
 from collections.abc import Callable, Iterator, Sequence
@@ -7,10 +7,10 @@ from itertools import product
 import torch
 from torch import Tensor
 
+from lib.core.plan import Plan, epochs_recorded, planned
+from lib.core.types import Rows, Terms
 from lib.koopman.entropy import portrait
-from lib.nets import Bottleneck, clip_members
-from lib.plan import Plan, epochs_recorded, planned
-from lib.types import Rows, Terms
+from lib.nets.stacked import Bottleneck, clip_members
 
 Objective = Callable[[Bottleneck, Tensor, Tensor, Tensor], Terms]
 

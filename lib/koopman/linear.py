@@ -9,8 +9,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from lib import checks
-from lib.digits import settled
+from lib.core import checks
+from lib.core.digits import settled
 from lib.koopman.dictionaries import Lift
 
 

@@ -7,10 +7,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from lib.core.types import Terms
 from lib.koopman.autoencoder import OWN_STREAM, missed, windows
 from lib.koopman.operators import spectral
-from lib.nets import Bottleneck, Linears
-from lib.types import Terms
+from lib.nets.stacked import Bottleneck, Linears
 
 
 class Balance(NamedTuple):

@@ -8,16 +8,16 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from lib.core.plan import Plan
+from lib.core.precision import usual
+from lib.core.processes import each
+from lib.core.progress import bar
+from lib.core.types import Rows
 from lib.koopman import metrics
 from lib.koopman.forecast import Settled, rollout, settle
 from lib.koopman.learner import Objective, fit
 from lib.koopman.linear import MODES, Rollout
-from lib.nets import Bottleneck
-from lib.plan import Plan
-from lib.precision import usual
-from lib.processes import each
-from lib.progress import bar
-from lib.types import Rows
+from lib.nets.stacked import Bottleneck
 
 HELD_OUT = 10**6  # seeds of test data lie this far from those of training data
 HORIZONS = [5, 20, 50]

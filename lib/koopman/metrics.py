@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import conv2d
 
-from lib import checks
+from lib.core import checks
 from lib.koopman.linear import MODES
 
 WELL = 1e-7  # what The Well adds to a variance

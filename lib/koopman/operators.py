@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 
-from lib import checks
+from lib.core import checks
 
 
 def pooled_ridge(past: Tensor, future: Tensor, *, ridge: float = 1e-4) -> Tensor:

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from lib import checks
-from lib.types import Trajectories
+from lib.core import checks
+from lib.core.types import Trajectories
 
 Data = Trajectories | list[Trajectories]  # a list where trajectories differ in length
 BLOCK = 2**22  # numbers that one block of lifted snapshots holds: 32 MiB

@@ -5,7 +5,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from lib import checks
+from lib.core import checks
 from lib.koopman.dictionaries import Lift
 from lib.koopman.linear import LinearKoopman, residuals
 from lib.koopman.pairs import Data, delays, pairs

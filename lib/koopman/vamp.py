@@ -3,10 +3,10 @@ r"""Scores of features by how well their span predicts itself: (R, n, d) now and
 import torch
 from torch import Tensor
 
-from lib import checks
+from lib.core import checks
+from lib.core.types import Terms
 from lib.koopman.information import loaded
-from lib.nets import Bottleneck
-from lib.types import Terms
+from lib.nets.stacked import Bottleneck
 
 
 def vamp2(past: Tensor, future: Tensor, *, load: float = 1e-6) -> Tensor:

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lib import checks
+from lib.core import checks
 
 Field = tuple[int, int, int]  # channels, height, width
 SIDE, STRIDE, MARGIN = 4, 2, 1  # of a kernel: a field's height and width are exactly halved, or exactly doubled

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lib import checks
+from lib.core import checks
 
 
 def prelu(x: Tensor, slope: Tensor) -> Tensor:

@@ -23,21 +23,21 @@ def pairs(a: np.ndarray, b: np.ndarray, k: int, *, apart: bool = False) -> tuple
     not farther than the farthest of the k neighbours is there. The point itself counts. a: (n, dx), b: (n, dy), float64, n > k.
     """
     if by_all_pairs(len(a), a.shape[1] + b.shape[1], MOST_PAIRED):
-        return brute().pairs(brute().tiled(a), brute().tiled(b), len(a), k, apart)
+        return _compiled().pairs(_compiled().tiled(a), _compiled().tiled(b), len(a), k, apart)
     return pairs_by_tree(a, b, k, apart=apart)
 
 
 def nearest(z: np.ndarray, k: int, *, euclidean: bool = False) -> np.ndarray:
     """Return distances to oneself and to the k nearest others, (n, d) -> (n, k + 1), in the max-norm or the Euclidean."""
     if by_all_pairs(*z.shape, MOST_SINGLE):
-        return brute().nearest(brute().tiled(z), len(z), k, euclidean)
+        return _compiled().nearest(_compiled().tiled(z), len(z), k, euclidean)
     return nearest_by_tree(z, k, euclidean=euclidean)
 
 
 def inside(z: np.ndarray, radius: np.ndarray) -> np.ndarray:
     """Count the points no farther than its radius from each, itself included, in the max-norm: (n, d) and (n,) -> (n,)."""
     if by_all_pairs(*z.shape, MOST_SINGLE):
-        return brute().inside(brute().tiled(z), radius)
+        return _compiled().inside(_compiled().tiled(z), radius)
     return inside_by_tree(z, radius)
 
 
@@ -46,11 +46,11 @@ def by_all_pairs(n: int, d: int, most: dict[int, int]) -> bool:
     return n >= FEW and (d > max(most) or n <= most.get(d, 0))
 
 
-def brute() -> ModuleType:
+def _compiled() -> ModuleType:
     """Import the compiled search only where it is used: it takes 0.3 s, and 1.5 s more where it was never compiled."""
-    from lib.estimators import brute
+    from lib.pairwise import neighbours_compiled
 
-    return brute
+    return neighbours_compiled
 
 
 def pairs_by_tree(a: np.ndarray, b: np.ndarray, k: int, *, apart: bool) -> tuple[np.ndarray, np.ndarray]:

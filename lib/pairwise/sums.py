@@ -4,7 +4,7 @@ A kernel of width w is exp(-|a - b|^2 / (2 w^2)), so dividing the samples by w l
 kernels is the unit kernel of concatenated samples. Every kernel estimator is therefore a formula over `row_sums`.
 
 Three engines give the same sums: `Whole` holds all pairs while they are few; `Tiled` walks them in tiles, in a fixed order,
-with row totals in float64; lib/kernels_triton.py takes float32 on a GPU. All exponents are of base 2, which is the faster;
+with row totals in float64; lib/pairwise/triton.py takes float32 on a GPU. All exponents are of base 2, which is the faster;
 self pairs are counted apart, as exactly 1 in a sum and nothing in a gradient.
 """
 
@@ -70,10 +70,10 @@ def few(u: Tensor, v: Tensor | None) -> bool:
 
 
 def fused(u: Tensor) -> ModuleType | None:
-    """Return lib/kernels_triton.py where it serves; imported here, as machines without a GPU need no Triton."""
+    """Return lib/pairwise/triton.py where it serves; imported here, as machines without a GPU need no Triton."""
     if not u.is_cuda or u.dtype != torch.float32:
         return None
-    from lib import kernels_triton as module
+    from lib.pairwise import triton as module
 
     return module if u.shape[-1] <= module.MOST_FEATURES else None
 

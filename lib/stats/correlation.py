@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from lib import checks
+from lib.core import checks
 
 
 def correlations(x: Tensor, y: Tensor, weights: Tensor | None = None) -> dict[str, Tensor]:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from lib.claims import Rule
+from lib.workbook.claims import Rule
 
 LEVEL = 0.95
 

@@ -55,7 +55,7 @@ class Progress:
         """Return what must be equal for a checkpoint to be gone on from: settings, network, training rows and this code."""
         parts = [f"{settings} {[tuple(p.shape) for p in self.model.parameters()]}".encode()]
         parts += [z.cpu().numpy().tobytes() for z in rows]
-        parts += [path.read_bytes() for path in sorted(Path(__file__).parent.rglob("*.py"))]
+        parts += [path.read_bytes() for path in sorted(Path(__file__).parents[1].rglob("*.py"))]
         return hashlib.sha256(b"".join(parts)).hexdigest()
 
     def save(self, path: Path, fingerprint: str) -> None:

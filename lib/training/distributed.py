@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from lib.nets import Bottleneck
-from lib.types import Rows, Terms
+from lib.core.types import Rows, Terms
+from lib.nets.stacked import Bottleneck
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric

@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, NamedTuple
 import torch
 from torch import Tensor
 
-from lib import spread
-from lib.bottlenecks.misses import miss
-from lib.checkpoint import Progress
-from lib.nets import Bottleneck, clip_members
-from lib.plan import Plan, epochs_recorded, planned
-from lib.progress import bar
-from lib.types import Rows, Split, Terms
+from lib.core.plan import Plan, epochs_recorded, planned
+from lib.core.progress import bar
+from lib.core.types import Rows, Split, Terms
+from lib.nets.stacked import Bottleneck, clip_members
+from lib.training import distributed
+from lib.training.checkpoint import Progress
+from lib.training.misses import miss
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -62,7 +62,7 @@ def one_device(accelerator: str) -> "Fabric":
 def fit(
     fabric: "Fabric",
     model: Bottleneck,
-    terms: spread.Objective,
+    terms: distributed.Objective,
     split: Split,
     plan: Plan,
     members: Members,
@@ -73,14 +73,14 @@ def fit(
 
     split: parts with a leading seed axis (S, n, d); model: R = S * B members. With a checkpoint path, a run that was stopped
     goes on from it to the same weights, bit for bit on one machine; the file is removed at the end. Of several processes
-    (lib/spread.py) each takes its share of every batch, where terms are means over rows.
+    (lib/training/distributed.py) each takes its share of every batch, where terms are means over rows.
     Errors: ValueError for settings that cannot be; FloatingPointError, naming the member, for a loss that is not finite.
     """
     check(plan, split, members)
     processes, shared = fabric.world_size, {"label": members.method, "betas": len(members.betas), "batch": plan.batch}
-    spread.check(model, terms, split.train, processes=processes, **shared)
+    distributed.check(model, terms, split.train, processes=processes, **shared)
     optimizer = torch.optim.Adam(model.parameters(), lr=plan.lr, fused=True)
-    wrapped, optimizer = fabric.setup(spread.Step(model, terms), optimizer)
+    wrapped, optimizer = fabric.setup(distributed.Step(model, terms), optimizer)
     generators = [torch.Generator().manual_seed(seed) for seed in members.seeds]
     progress = Progress(model, optimizer, generators, len(members.seeds) * len(members.betas))
     fingerprint = progress.fingerprint((members, plan, getattr(terms, "keywords", {})), split.train)
@@ -91,7 +91,7 @@ def fit(
     for epoch in bar(range(progress.epoch + 1, plan.epochs + 1), members.method):
         sums, steps = torch.zeros(2, len(betas), device=fabric.device), split.train.x.shape[1] // plan.batch
         for x, y, noise in batches(split.train, generators, plan.batch, model.code_size, len(members.betas)):
-            miss_, price = wrapped(*spread.share((x, y, noise), fabric.global_rank, processes))
+            miss_, price = wrapped(*distributed.share((x, y, noise), fabric.global_rank, processes))
             optimizer.zero_grad()
             fabric.backward((miss_ + betas * price).sum())
             clip_members(model, plan.clip)
@@ -148,13 +148,13 @@ def repeated(model: Bottleneck, part: Rows, members: Members) -> tuple[Tensor, T
 
 
 @torch.no_grad()
-def predict(model: Bottleneck, terms: spread.Objective, part: Rows, members: Members) -> Terms:
+def predict(model: Bottleneck, terms: distributed.Objective, part: Rows, members: Members) -> Terms:
     """Return the terms on a whole part; `watch` holds code and prediction of every member."""
     return terms(model, *repeated(model, part, members))
 
 
 @torch.no_grad()
-def score(model: Bottleneck, terms: spread.Objective, part: Rows, members: Members, *, block: int = 64) -> Tensor:
+def score(model: Bottleneck, terms: distributed.Objective, part: Rows, members: Members, *, block: int = 64) -> Tensor:
     """Return the miss of the prediction (R,), mean squared error or cross-entropy, whatever the objective's own fit is.
 
     Rows go in small blocks, since an objective compares all pairs of the rows it is given, and predictions need none.

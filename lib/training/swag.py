@@ -10,7 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from lib import checks
+from lib.core import checks
 
 BLOCK = 2**19  # numbers handled at once, so that a core's cache holds them
 

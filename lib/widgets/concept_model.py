@@ -12,11 +12,11 @@ from matplotlib import colormaps
 from PIL import Image
 from torch import Tensor
 
-from lib import plot
 from lib.concepts import agreement
 from lib.concepts.bottleneck import ConceptModel, explain, intervene, logits, predict
-from lib.contests.concept_names import slopes
+from lib.concepts.meaning import slopes
 from lib.data.embeddings import Embedded
+from lib.workbook import plot
 
 SIDE = 128  # points of a picture's side
 ROW = 15  # points of a bar with its label

@@ -11,8 +11,9 @@ from matplotlib import colormaps
 from PIL import Image
 from torch import Tensor
 
-from lib import explore, plot
-from lib.rollouts import Pieces, forecast
+from lib.experiments.koopman_spectra.rollouts import Pieces, forecast
+from lib.widgets import planes
+from lib.workbook import plot
 
 DROPPED = "#BBBBBB"
 PIXEL = 4  # points of the picture for one number of a field
@@ -48,15 +49,15 @@ def eigenpairs(pieces: Pieces, *, at_most: float) -> str:
     Colours run over the logarithm of residuals from 1e-10 to 1. The frame holds all pairs, so it stands still.
     """
     values = pieces.values.numpy()
-    spans = explore.spanned(pd.Series(values.real)), explore.spanned(pd.Series(values.imag))
-    made = explore.frame(*spans, "real part of the eigenvalue", "imaginary part")
+    spans = planes.spanned(pd.Series(values.real)), planes.spanned(pd.Series(values.imag))
+    made = planes.frame(*spans, "real part of the eigenvalue", "imaginary part")
     marks = []
     for value, residual, stays in zip(values, pieces.residuals.tolist(), kept(pieces, at_most).tolist(), strict=True):
         title = f"{value.real:.4f} {value.imag:+.4f}i, modulus {abs(value):.4f}, residual {residual:.1e}"
         marks.append((value.real, value.imag, shade(residual) if stays else DROPPED, title))
     key = {"residual 1e-8": shade(1e-8), "1e-4": shade(1e-4), "1": shade(1.0), "dropped": DROPPED}
     circle = np.exp(1j * np.linspace(0, 2 * math.pi, 721))
-    return over(explore.drawn(made, marks, key), path(made, circle.real, circle.imag, spans, plot.INK))
+    return over(planes.drawn(made, marks, key), path(made, circle.real, circle.imag, spans, plot.INK))
 
 
 def shade(residual: float) -> str:
@@ -69,8 +70,8 @@ def rollout(pieces: Pieces, *, at_most: float, column: int) -> str:
     """Return one number of the trajectory over time, grey, and as the kept pairs foretell it; above, their count and error."""
     stays, truth = kept(pieces, at_most), pieces.truth.flatten(1)[:, column].numpy()
     steps = np.arange(len(truth))
-    spans = (0.0, float(steps[-1])), explore.spanned(pd.Series(truth), margin=0.3)
-    made = explore.frame(*spans, "step", f"number {column} of the snapshot")
+    spans = (0.0, float(steps[-1])), planes.spanned(pd.Series(truth), margin=0.3)
+    made = planes.frame(*spans, "step", f"number {column} of the snapshot")
     told = forecast(pieces, stays, len(truth) - 1)[:, column].numpy()
     lines = path(made, steps, truth, spans, plot.INK) + path(made, steps[1:], told, spans, plot.COLOURS[1])
     says = f"{int(stays.sum())} of {len(stays)} pairs, error {error(pieces, at_most):.3g} spreads"
@@ -78,10 +79,10 @@ def rollout(pieces: Pieces, *, at_most: float, column: int) -> str:
     text = (
         f'<text x="{x + 6:.0f}" y="{y + 12:.0f}" font-size="10" font-family="sans-serif" fill="{plot.COLOURS[1]}">{says}</text>'
     )
-    return over(explore.drawn(made, [], {"trajectory": plot.INK, "forecast": plot.COLOURS[1]}), lines + text)
+    return over(planes.drawn(made, [], {"trajectory": plot.INK, "forecast": plot.COLOURS[1]}), lines + text)
 
 
-def path(made: explore.Frame, x: np.ndarray, y: np.ndarray, spans: tuple, colour: str) -> str:
+def path(made: planes.Frame, x: np.ndarray, y: np.ndarray, spans: tuple, colour: str) -> str:
     """Return a line through points, broken where it leaves the frame."""
     inside = (x >= spans[0][0]) & (x <= spans[0][1]) & (y >= spans[1][0]) & (y <= spans[1][1])
     words, down = [], False

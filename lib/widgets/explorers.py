@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 import ipywidgets as widgets
 import pandas as pd
 
-from lib import concept_panels, explore, koopman_views
-from lib.rollouts import Pieces
+from lib.experiments.koopman_spectra.rollouts import Pieces
+from lib.widgets import concept_model, eigenpairs, planes
 
 
 def choice(label: str, options: list) -> widgets.SelectMultiple:
@@ -42,7 +42,7 @@ def plane_explorer(table: pd.DataFrame) -> widgets.Box:
         "layers": choice("layers", sorted(table.layer.unique().tolist())),
         "seeds": choice("seeds", sorted(table.seed.unique().tolist())),
     }
-    return shown(lambda **values: explore.plane(table, **values), controls)
+    return shown(lambda **values: planes.plane(table, **values), controls)
 
 
 def capacity_explorer(table: pd.DataFrame) -> widgets.Box:
@@ -56,7 +56,7 @@ def capacity_explorer(table: pd.DataFrame) -> widgets.Box:
         "methods": choice("methods", list(dict.fromkeys(table.method))),
         "seeds": choice("seeds", sorted(table.seed.unique().tolist())),
     }
-    return shown(lambda **values: explore.capacity(table, **values), controls)
+    return shown(lambda **values: planes.capacity(table, **values), controls)
 
 
 def explorer(tables: dict[str, pd.DataFrame], panel: Callable[[pd.DataFrame], widgets.Box], label: str) -> widgets.Box:
@@ -73,12 +73,12 @@ def explorer(tables: dict[str, pd.DataFrame], panel: Callable[[pd.DataFrame], wi
 
 def trust_explorer(pieces: Pieces) -> widgets.Box:
     """Return the eigenvalues and the forecast of a linear model with a slider over the residual that a pair may have."""
-    levels = [(f"{level:.1e}", level) for level in koopman_views.thresholds(pieces)]
+    levels = [(f"{level:.1e}", level) for level in eigenpairs.thresholds(pieces)]
     controls = {
         "at_most": widgets.SelectionSlider(options=levels, value=levels[-1][1], description="residual"),
-        "column": widgets.Dropdown(options=koopman_views.columns(pieces), description="number"),
+        "column": widgets.Dropdown(options=eigenpairs.columns(pieces), description="number"),
     }
-    return shown(lambda **values: koopman_views.trusted(pieces, **values), controls)
+    return shown(lambda **values: eigenpairs.trusted(pieces, **values), controls)
 
 
 def mode_explorer(pieces: Pieces, phases: int = 24) -> widgets.Box:
@@ -86,42 +86,42 @@ def mode_explorer(pieces: Pieces, phases: int = 24) -> widgets.Box:
     slider = widgets.IntSlider(min=0, max=phases - 1, description="phase")
     film = widgets.Play(min=0, max=phases - 1, interval=120, repeat=True)
     widgets.jslink((film, "value"), (slider, "value"))
-    pair = widgets.Dropdown(options=koopman_views.turning(pieces), description="pair")
+    pair = widgets.Dropdown(options=eigenpairs.turning(pieces), description="pair")
 
     def draw(pair: int, phase: int) -> str:
-        return koopman_views.mode(pieces, pair=pair, phase=2 * math.pi * phase / phases)
+        return eigenpairs.mode(pieces, pair=pair, phase=2 * math.pi * phase / phases)
 
     return widgets.VBox([film, shown(draw, {"pair": pair, "phase": slider})])
 
 
-def reason_explorer(found: concept_panels.Seen) -> widgets.Box:
+def reason_explorer(found: concept_model.Seen) -> widgets.Box:
     """Return why a picture was given its class, with menus of pictures and of the concept whose map is shown."""
     controls = {
         "picture": pictures(found),
-        "concept": widgets.Dropdown(options=found.model.concepts, value=concept_panels.leading(found, 0), description="map of"),
+        "concept": widgets.Dropdown(options=found.model.concepts, value=concept_model.leading(found, 0), description="map of"),
     }
-    return widgets.VBox(shown(lambda **values: concept_panels.reasons(found, **values), controls).children)
+    return widgets.VBox(shown(lambda **values: concept_model.reasons(found, **values), controls).children)
 
 
-def pictures(found: concept_panels.Seen) -> widgets.Dropdown:
+def pictures(found: concept_model.Seen) -> widgets.Dropdown:
     """Return a menu of pictures, by what they are and what they are read as."""
-    return widgets.Dropdown(options=concept_panels.titles(found), description="picture", layout={"width": "420px"})
+    return widgets.Dropdown(options=concept_model.titles(found), description="picture", layout={"width": "420px"})
 
 
-def correction_explorer(found: concept_panels.Seen) -> widgets.Box:
+def correction_explorer(found: concept_model.Seen) -> widgets.Box:
     """Return the classes of a picture below a button for each concept in use, which says it there, absent, or nothing.
 
     What was said is forgotten when another picture is chosen.
     """
     menu = pictures(found)
     drawn, said = widgets.HTML(), {}
-    buttons = {name: widgets.Button(description=name, tooltip=name) for name in concept_panels.used(found)}
+    buttons = {name: widgets.Button(description=name, tooltip=name) for name in concept_model.used(found)}
 
     def redraw() -> None:
         for name, button in buttons.items():
             button.description = name if name not in said else f"{name}: {'there' if said[name] else 'absent'}"
             button.button_style = {None: "", True: "success", False: "danger"}[said.get(name)]
-        drawn.value = concept_panels.corrected(found, picture=menu.value, said=said)
+        drawn.value = concept_model.corrected(found, picture=menu.value, said=said)
 
     def turn(button: widgets.Button) -> None:
         name = button.tooltip
@@ -144,8 +144,8 @@ def correction_explorer(found: concept_panels.Seen) -> widgets.Box:
     return widgets.VBox([menu, widgets.Box(list(buttons.values()), layout={"flex_flow": "row wrap"}), drawn])
 
 
-def gallery_explorer(found: concept_panels.Units) -> widgets.Box:
+def gallery_explorer(found: concept_model.Units) -> widgets.Box:
     """Return the pictures on which a discovered unit fires most, with a menu of units by name."""
     options = [(f"{i}: {name}", i) for i, name in enumerate(found.names)]
     controls = {"unit": widgets.Dropdown(options=options, description="unit")}
-    return widgets.VBox(shown(lambda **values: concept_panels.fired(found, **values), controls).children)
+    return widgets.VBox(shown(lambda **values: concept_model.fired(found, **values), controls).children)

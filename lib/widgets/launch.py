@@ -1,6 +1,6 @@
 """Widgets that run things: a form for a notebook's parameters, a button with progress, tables, and how every stage stands.
 
-Beside lib.notebook the only module that knows ipywidgets.
+Beside lib.widgets.explorers the only module that knows ipywidgets.
 """
 
 import html
@@ -17,9 +17,9 @@ from pathlib import Path
 import ipywidgets as widgets
 import pandas as pd
 
-from lib import board, runs
-from lib.fields import Field, allowed, fields, literal
-from lib.notebook import shown
+from lib.widgets.explorers import shown
+from lib.workbook import runs, status
+from lib.workbook.parameters import Field, allowed, fields, literal
 
 Counted = Callable[[], tuple[int, int]]  # how much is done, and how much there is
 Task = Callable[[], tuple[list[str], Counted]]
@@ -133,7 +133,7 @@ def given(asked: Field, value: object) -> object:
 
 
 def results(read: Callable[[], pd.DataFrame], *, rows: int = 40, also: Sequence = ()) -> widgets.Box:
-    """Return a table with a menu of columns to sort by, and a line of conditions that filters its rows (lib.board.picked).
+    """Return a table with a menu of columns to sort by, and a line of conditions that filters its rows (status.picked).
 
     read() gives the table, again whenever a control changes, or one of the widgets that `also` names.
     """
@@ -156,7 +156,7 @@ def results(read: Callable[[], pd.DataFrame], *, rows: int = 40, also: Sequence 
             controls["by"].options = options
             asked["by"] = ""
         try:
-            found = board.picked(table, **asked | {"by": asked["by"] or None})
+            found = status.picked(table, **asked | {"by": asked["by"] or None})
         except ValueError as error:
             return f"<pre>{html.escape(str(error))}</pre>"
         told = f"<p>{len(found)} of {len(table)} rows{f', the first {rows}' if len(found) > rows else ''}</p>"
@@ -174,7 +174,7 @@ def sweeper() -> widgets.Box:
     menu, bar = widgets.Dropdown(options=names, description="sweep"), widgets.IntProgress(min=0, max=1)
 
     def come() -> tuple[pd.DataFrame, int]:
-        return board.points(runs.ROOT, menu.value) if board.begun(runs.ROOT, menu.value) else (pd.DataFrame(), 0)
+        return status.points(runs.ROOT, menu.value) if status.begun(runs.ROOT, menu.value) else (pd.DataFrame(), 0)
 
     def counted() -> tuple[int, int]:
         table, count = come()
@@ -189,7 +189,7 @@ def sweeper() -> widgets.Box:
 def launcher() -> widgets.Box:
     """Return every stage and how it stands, sweeps that were begun, and buttons that run one stage with what it needs."""
     try:
-        notebooks = board.stages(runs.ROOT)
+        notebooks = status.stages(runs.ROOT)
     except ValueError as error:
         return widgets.VBox([widgets.HTML(f"<pre>{html.escape(str(error))}</pre>")])
     menu, place = widgets.Dropdown(options=list(notebooks), description="stage"), widgets.VBox()
@@ -198,10 +198,10 @@ def launcher() -> widgets.Box:
     def look(_: object = None) -> None:
         tables, said = [], []
         try:
-            changed = board.changed(runs.ROOT)
+            changed = status.changed(runs.ROOT)
         except ValueError as error:
             changed, said = None, [str(error)]
-        for table in (partial(board.standing, runs.ROOT, changed), partial(board.sweeps, runs.ROOT)):
+        for table in (partial(status.standing, runs.ROOT, changed), partial(status.sweeps, runs.ROOT)):
             try:
                 tables.append(table())
             except ValueError as error:

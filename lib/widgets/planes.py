@@ -9,7 +9,7 @@ from typing import NamedTuple
 import pandas as pd
 from matplotlib.figure import Figure
 
-from lib import plot
+from lib.workbook import plot
 
 SIZE = (6.8, 4.2)  # inches
 AXES = (0, 0, 0.84, 1)  # the part of the picture that axes may take; the key stands to their right

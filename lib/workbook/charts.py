@@ -5,7 +5,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap, LogNorm
 
-from lib import plot
+from lib.workbook import plot
 
 
 def target(values: np.ndarray, *, name: str, ax: Axes) -> Axes:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from lib.runs import write_json
+from lib.workbook.runs import write_json
 
 HOLDS, FAILS, TOO_SMALL = "holds", "fails", "not at this scale"
 DIGITS = 4  # of a measured value, as they are printed
@@ -94,7 +94,7 @@ def check(rows: list[dict], where: str) -> list[dict]:
             raise ValueError(f"claim {row.get('id')!r} of {where} has wrong columns: {odd}; a row has {list(COLUMNS)}")
         if row["part"] not in PARTS or row["verdict"] not in (HOLDS, FAILS, TOO_SMALL):
             raise ValueError(
-                f"claim {row['id']!r} of {where} has part {row['part']!r} and verdict {row['verdict']!r}; see lib.claims"
+                f"claim {row['id']!r} of {where} has part {row['part']!r} and verdict {row['verdict']!r}; see claims.py"
             )
     ids = [row["id"] for row in rows]
     if twice := sorted({i for i in ids if ids.count(i) > 1}):

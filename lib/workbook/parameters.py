@@ -8,7 +8,7 @@ import tokenize
 from pathlib import Path
 from typing import NamedTuple
 
-from lib import runs
+from lib.workbook import runs
 
 AGAIN = "save it again from JupyterLab, or `git checkout` it"
 NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"

@@ -12,7 +12,7 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from lib.runs import write_json
+from lib.workbook.runs import write_json
 
 # Okabe and Ito's colours, which people with any common colour vision can tell apart; markers say the same a second time.
 COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7F7F7F", "#B8A800"]

@@ -9,7 +9,7 @@ from pathlib import Path
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 SCALES = ("smoke", "embedded", "paper")
 UNDO = "mend it; `git checkout` brings it back if git keeps it, otherwise delete it, and what wrote it writes it again"
 NAME = "[A-Za-z0-9_-]+"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from lib import runs
+from lib.workbook import runs
 
 if TYPE_CHECKING:
     from dvc.stage import Stage

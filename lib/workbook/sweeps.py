@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from lib import plot
+from lib.workbook import plot
 
 BINS = 6
 

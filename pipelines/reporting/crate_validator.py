@@ -1,6 +1,6 @@
 """Judge a crate by roc-validator, without a network: what pipelines.crate runs in an environment of that tool's own.
 
-python pipelines/crate_validator.py CRATE CONTEXT   prints what breaks the profile, and exits 1 if anything does
+python pipelines/reporting/crate_validator.py CRATE CONTEXT   prints what breaks the profile, and exits 1 if anything does
 
 CONTEXT is the JSON-LD context of RO-Crate 1.1, which the tool would fetch from w3id.org.
 """

@@ -7,9 +7,9 @@ import time
 from datetime import datetime
 from pathlib import Path
 
-from lib import board, runs
-from pipelines.doctor import asked
-from pipelines.outcome import StageError
+from lib.workbook import runs, status
+from pipelines.runner.outcome import StageError
+from pipelines.setup.doctor import asked
 
 LOG = Path("build/logs/stages.csv")  # executed notebook of a stage, when, seconds, scale
 FACTS = Path("reports/provenance.json")  # of the last run that came to its end
@@ -29,7 +29,7 @@ def logged(path: Path = LOG, scale: str | None = None) -> dict[str, tuple[str, f
 
     A line of an older log, without its scale, belongs to none.
     """
-    rows = board.logged(path)
+    rows = status.logged(path)
     return {row["name"]: (row["when"], row["seconds"]) for row in rows if scale in (None, row["scale"])}
 
 

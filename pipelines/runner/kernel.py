@@ -1,6 +1,6 @@
 """Papermill on this environment's own kernel, whatever kernelspecs the machine has.
 
-python -m pipelines.kernel NOTEBOOK   executes it in place, in the current folder, with its own parameters
+python -m pipelines.runner.kernel NOTEBOOK   executes it in place, in the current folder, with its own parameters
 """
 
 import atexit
@@ -12,8 +12,8 @@ from contextlib import ExitStack
 from functools import cache
 from pathlib import Path
 
-from pipelines import private, warm_client
-from pipelines.stage_environment import compute_alone, listed, set_environment
+from pipelines.runner import private, warm_client
+from pipelines.runner.stage_environment import compute_alone, listed, set_environment
 
 set_environment()
 
@@ -22,9 +22,9 @@ import papermill  # noqa: E402
 from jupyter_client.manager import AsyncKernelManager  # noqa: E402
 from papermill.engines import NBClientEngine, NotebookExecutionManager, papermill_engines  # noqa: E402
 
-from lib.progress import Report  # noqa: E402
-from pipelines.native_specs import NativeSpecs  # noqa: E402
-from pipelines.notebook_file import read_notebook  # noqa: E402
+from lib.core.progress import Report  # noqa: E402
+from pipelines.runner.native_specs import NativeSpecs  # noqa: E402
+from pipelines.runner.notebook_file import read_notebook  # noqa: E402
 
 
 @cache
@@ -72,7 +72,7 @@ class NativeKernel(StageKernel, AsyncKernelManager):
 
 
 class CountedEngine(NBClientEngine):
-    """Papermill's own engine, with a bar that counts cells by lib.progress."""
+    """Papermill's own engine, with a bar that counts cells by lib.core.progress."""
 
     @classmethod
     def execute_managed_notebook(cls, nb_man: NotebookExecutionManager, kernel_name: str, **options: object) -> None:

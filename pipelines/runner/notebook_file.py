@@ -9,7 +9,7 @@ import nbformat
 from nbformat.validator import normalize
 from nbformat.warnings import MissingIDFieldWarning
 
-from lib import fields, runs
+from lib.workbook import parameters, runs
 
 KERNELSPEC = {"display_name": "Python 3", "language": "python", "name": "python3"}
 
@@ -18,12 +18,12 @@ def read_notebook(path: Path) -> nbformat.NotebookNode:
     """Return a notebook. Errors: ValueError that names file and line, or cell, for what is none."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", MissingIDFieldWarning)  # an older notebook's cells have none, and are given some
-        _, content = normalize(fields.content(path))
+        _, content = normalize(parameters.content(path))
     try:
         nbformat.validate(content)
     except nbformat.ValidationError as error:
         where = ".".join(map(str, error.absolute_path))
-        raise ValueError(f"{path} is no valid notebook: {where or 'it'}: {error.message[:200]}; {fields.AGAIN}") from error
+        raise ValueError(f"{path} is no valid notebook: {where or 'it'}: {error.message[:200]}; {parameters.AGAIN}") from error
     return nbformat.reads(json.dumps(content), as_version=4)  # joins lines that are kept apart
 
 
@@ -32,7 +32,7 @@ def declared(notebook: nbformat.NotebookNode, name: str) -> dict:
     cells = [c for c in notebook.cells if "parameters" in c.metadata.get("tags", [])]
     if len(cells) != 1:
         raise ValueError(f"notebook {name} has {len(cells)} cells tagged 'parameters', it needs exactly one")
-    return {key: default for key, (default, _) in fields.literals(cells[0].source, name).items()}
+    return {key: default for key, (default, _) in parameters.literals(cells[0].source, name).items()}
 
 
 def typed(known: dict, given: dict, name: str) -> dict:

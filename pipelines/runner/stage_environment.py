@@ -35,7 +35,7 @@ def set_environment() -> None:
     fix_results()
     own = {
         "MPLBACKEND": "module://matplotlib_inline.backend_inline",
-        "MPLCONFIGDIR": str(Path(__file__).absolute().parents[1] / "build/matplotlib"),
+        "MPLCONFIGDIR": str(Path(__file__).absolute().parents[2] / "build/matplotlib"),
         "PYDEVD_DISABLE_FILE_VALIDATION": "1",
         "PYTHONNOUSERSITE": "1",
         "PYTHONUTF8": "1",

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from lib import board, runs
-from lib.progress import Report
-from pipelines import provenance
+from lib.core.progress import Report
+from lib.workbook import runs, status
+from pipelines.reporting import provenance
 
 USUAL = Path(__file__).with_name("usual_seconds.csv")  # scale, stage, seconds, as measured on two cores
 UNKNOWN = 2.0  # seconds of a stage that nobody has measured
@@ -24,7 +24,7 @@ def usual(root: Path, commands: dict[str, str]) -> dict[str, float]:
     with USUAL.open() as file:
         known = {row["stage"]: float(row["seconds"]) for row in csv.DictReader(file) if row["scale"] == scale}
     here = provenance.logged(root / provenance.LOG, scale)
-    known |= {stage: here[name][1] for stage, name in board.notebooks(commands).items() if name in here}
+    known |= {stage: here[name][1] for stage, name in status.notebooks(commands).items() if name in here}
     return {stage: known.get(stage, UNKNOWN) for stage in commands}
 
 

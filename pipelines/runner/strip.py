@@ -7,14 +7,14 @@ when a name in params.yaml changes, it also refuses what is no name before a she
 import sys
 from pathlib import Path
 
-from lib.processes import die_with_parent
-from pipelines.stage_environment import set_environment
+from lib.core.processes import die_with_parent
+from pipelines.runner.stage_environment import set_environment
 
 set_environment()
 
-from lib import runs  # noqa: E402
-from pipelines import outcome  # noqa: E402
-from pipelines.notebook_file import read_notebook, source, write  # noqa: E402
+from lib.workbook import runs  # noqa: E402
+from pipelines.runner import outcome  # noqa: E402
+from pipelines.runner.notebook_file import read_notebook, source, write  # noqa: E402
 
 TARGET, PARTIAL = Path("build/notebooks"), Path("build/partial/notebooks")
 

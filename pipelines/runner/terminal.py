@@ -1,7 +1,8 @@
 """One process draws on a terminal: below, the bars of all processes of a run; above, whole lines of what they print.
 
 Kernels of notebooks have no terminal of their own, and two writers break each other's lines. So whoever runs notebooks gives
-its children a pipe in place of the terminal and the address of a socket for their bars (lib/progress.py), and alone writes.
+its children a pipe in place of the terminal and the address of a socket for their bars (lib/core/progress.py), and it alone
+writes.
 """
 
 import json
@@ -19,8 +20,8 @@ from typing import TextIO
 import psutil
 from tqdm import tqdm
 
-from lib.progress import DELAY
-from pipelines import private
+from lib.core.progress import DELAY
+from pipelines.runner import private
 
 CLEAR = "\033[K"  # to the end of the line: the keyboard may have written there
 TICK = 0.25  # seconds between two looks at the clock

@@ -1,6 +1,6 @@
 """DVC as runs use it: it brings the data, names and runs stages, tracks results, and says on failure what it knows.
 
-python -m pipelines.tracked   brings the data that ship with the repository
+python -m pipelines.runner.tracked   brings the data that ship with the repository
 """
 
 import re
@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from pipelines import doctor, outcome
+from pipelines.runner import outcome
+from pipelines.setup import doctor
 
 if TYPE_CHECKING:
     from dvc.repo import Repo

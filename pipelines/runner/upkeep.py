@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from ruamel.yaml import YAML
 
-from lib import runs
-from pipelines import tracked
-from pipelines.outcome import StageError
+from lib.workbook import runs
+from pipelines.runner import tracked
+from pipelines.runner.outcome import StageError
 
 if TYPE_CHECKING:
     from dvc.repo import Repo

@@ -1,6 +1,6 @@
 """Kernels forked from a process that has imported what notebooks import, which takes a kernel of its own some seconds.
 
-python -m pipelines.warm   serves on the socket that is its stdin; `kernels` starts it, pipelines/warm_client.py asks it
+python -m pipelines.runner.warm   serves on the socket that is its stdin; `kernels` starts it, warm_client.py asks it
 
 A kernel forked here is what a fresh one would be after these imports: none of `lib`, whose code may change between two
 kernels, no figure, random state or thread. Who differs in a variable that libraries may have read starts its own.
@@ -25,9 +25,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import SimpleNamespace
 
-from lib.processes import die_with_parent
-from pipelines import private
-from pipelines.stage_environment import listed, set_environment
+from lib.core.processes import die_with_parent
+from pipelines.runner import private
+from pipelines.runner.stage_environment import listed, set_environment
 
 # Not what imports pooch or tqdm.auto, as timm and open_clip do: they choose at import between a notebook's progress bar and
 # a terminal's. Of these two what they import themselves.
@@ -69,7 +69,7 @@ def kernels(folder: Path = Path(), environment: dict[str, str] | None = None) ->
             listener.bind(path)
             os.chmod(path, 0o600)
             listener.listen(64)  # who comes during the imports waits, and is turned away if they fail
-            command = [sys.executable, "-m", "pipelines.warm"]
+            command = [sys.executable, "-m", "pipelines.runner.warm"]
             environment = listed(environment or os.environ)  # as a kernel's
             server = subprocess.Popen(command, stdin=listener, cwd=folder, env=environment, start_new_session=True)
         os.environ["HOURGLASS_WARM"] = path

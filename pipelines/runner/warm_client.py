@@ -1,4 +1,4 @@
-"""Stands in for a kernel that the server of pipelines/warm.py forks, or becomes an ordinary kernel where that cannot be.
+"""Stands in for a kernel that the server of pipelines/runner/warm.py forks, or becomes an ordinary kernel where that cannot be.
 
 python -I -S warm_client.py PYTHON -m ipykernel_launcher -f FILE
 

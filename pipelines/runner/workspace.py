@@ -11,10 +11,10 @@ from contextlib import ExitStack, contextmanager
 from functools import cache
 from pathlib import Path
 
-from lib import runs
-from pipelines import outcome, private
-from pipelines.stage_environment import set_environment
-from pipelines.working import alone
+from lib.workbook import runs
+from pipelines.runner import outcome, private
+from pipelines.runner.stage_environment import set_environment
+from pipelines.runner.working import alone
 
 SMOKE, HELD = Path("build/smoke"), "HOURGLASS_SMOKE_HELD"
 

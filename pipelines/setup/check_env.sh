@@ -1,10 +1,10 @@
-# check_env.sh [hint]: says which environment make uses, has it set up if need be (pipelines/setup_env.py), and with `hint` says
+# check_env.sh [hint]: says which environment make uses, has it set up if need be (setup_env.py), and with `hint` says
 # how to activate it. Where nothing is to be done it takes some 30 ms.
-. pipelines/which_env.sh
+. pipelines/setup/which_env.sh
 
 say() { echo "environment: $1" >&2; }
 
-# macOS has the one or the other; its older readlink knows no -f, and pipelines/setup_env.py then looks instead.
+# macOS has the one or the other; its older readlink knows no -f, and setup_env.py then looks instead.
 hashes() {
     if command -v sha256sum >/dev/null; then sha256sum "$@"; else shasum -a 256 "$@"; fi
 }
@@ -12,7 +12,7 @@ hashes() {
 # What the stamp says of one that is ready: the lock, where it is, its Python; and of which kind PyTorch is.
 ready() {
     facts="ready
-$(hashes requirements.lock lib/working_copy.py)
+$(hashes requirements.lock lib/core/working_copy.py)
 place $env
 python $(readlink -f "$env/bin/python" 2>/dev/null)"
     case ${HOURGLASS_TORCH-}/$(cat "$env/hourglass.stamp" 2>/dev/null) in
@@ -42,7 +42,7 @@ case $MAKELEVEL/$active in
 1/ | "1/$env") say "$env" ;;
 1/*) say "$env (the active $active is left alone; ENV=$active would use it)" ;;
 esac
-ready || { find_python && "$found" -I pipelines/setup_env.py "$env" "$given"; } || exit 1
+ready || { find_python && "$found" -I pipelines/setup/setup_env.py "$env" "$given"; } || exit 1
 [ "${1-}" = hint ] || exit 0
 case $env in
 *:*) echo "make shell opens a shell in it (its path has a colon, so it cannot be activated)" ;;

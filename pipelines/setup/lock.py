@@ -1,7 +1,7 @@
 """Keep requirements.lock and environment.yml in step with pyproject.toml.
 
-python -m pipelines.environment          writes environment.yml from the lock
-python -m pipelines.environment --lock   resolves pyproject.toml anew first (needs the package index)
+python -m pipelines.setup.lock          writes environment.yml from the lock
+python -m pipelines.setup.lock --lock   resolves pyproject.toml anew first (needs the package index)
 """
 
 import argparse
@@ -10,7 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from pipelines import outcome
+from pipelines.runner import outcome
 
 LOCK, TARGET = Path("requirements.lock"), Path("environment.yml")
 CONSTRAINTS = ("torch==2.12.1", "torchvision==0.27.1")  # the newest pair built for each other, for CPU and GPU alike

@@ -1,9 +1,9 @@
 """Make the environment, or complete what is not ready, and say why. Needs no package, so that any Python can run it.
 
-python -I pipelines/setup_env.py ENVIRONMENT GIVEN   GIVEN is what ENV said, empty where it said nothing
+python -I pipelines/setup/setup_env.py ENVIRONMENT GIVEN   GIVEN is what ENV said, empty where it said nothing
 
 Only .venv of this folder is ever made, or made anew; an environment that ENV names is given the packages of requirements.lock,
-no more. The stamp in the environment says what it was made of; pipelines/check_env.sh compares it.
+no more. The stamp in the environment says what it was made of; pipelines/setup/check_env.sh compares it.
 """
 
 import fcntl
@@ -23,7 +23,7 @@ UV = "0.13.9"
 INDEX = "https://download.pytorch.org/whl/cpu"
 FOR_GPUS = r"triton|nvidia-[\w-]+|cuda-[\w-]+"  # what PyTorch's builds for CPUs do without
 BEGUN = Path("build/environment_begun")  # lies here while .venv is being made, which then holds nothing of anybody's
-OWN = ("requirements.lock", "lib/working_copy.py")
+OWN = ("requirements.lock", "lib/core/working_copy.py")
 LOADED = (
     "numpy torch pandas scipy.stats scipy.signal sklearn.datasets numba torchvision matplotlib.pyplot seaborn lightning_fabric "
     "ipykernel.kernelapp ipykernel.debugger papermill dvc.repo dvc.cli distributed jupyterlab.labapp pytest"
@@ -42,7 +42,7 @@ class Environment:
         self.place, self.python, self.stamp = place, str(place / "bin/python"), place / "hourglass.stamp"
 
     def facts(self, torch: str) -> str:
-        """Return the text of the stamp of an environment that is ready; pipelines/check_env.sh builds the same."""
+        """Return the text of the stamp of an environment that is ready; pipelines/setup/check_env.sh builds the same."""
         hashes = "".join(f"{hashlib.sha256(Path(name).read_bytes()).hexdigest()}  {name}\n" for name in OWN)
         return f"ready\n{hashes}place {self.place}\npython {os.path.realpath(self.python)}\ntorch {torch}\n"
 
@@ -205,7 +205,7 @@ def finish(env: Environment) -> None:
     """Have its Python put the working copy of a process first, and compile what most processes load by loading it."""
     ask = "import os, sys, sysconfig; sys.stdout.buffer.write(os.fsencode(sysconfig.get_path('purelib')))"
     packages = Path(os.fsdecode(subprocess.run([env.python, "-I", "-c", ask], stdout=subprocess.PIPE, check=True).stdout))
-    shutil.copyfile("lib/working_copy.py", packages / "hourglass_working_copy.py")
+    shutil.copyfile("lib/core/working_copy.py", packages / "hourglass_working_copy.py")
     (packages / "hourglass.pth").write_text("import hourglass_working_copy; hourglass_working_copy.put_first()\n")
     load = "import sys, importlib\nfor name in sys.argv[1:]: importlib.import_module(name)"
     if why := env.told("-I", "-c", load, *LOADED.split()):

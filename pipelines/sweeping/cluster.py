@@ -11,10 +11,10 @@ import dask
 from distributed import Client, LocalCluster, Security, Worker, WorkerPlugin
 from distributed.deploy import Cluster
 
-from lib import runs
-from lib.processes import free_workers
-from pipelines import outcome, private, warm
-from pipelines.stage_environment import set_environment
+from lib.core.processes import free_workers
+from lib.workbook import runs
+from pipelines.runner import outcome, private, warm
+from pipelines.runner.stage_environment import set_environment
 
 KINDS = {  # kind in YAML -> module and class
     "slurm": ("dask_jobqueue", "SLURMCluster"),
@@ -37,7 +37,7 @@ class Kernels(WorkerPlugin):
     def setup(self, worker: Worker) -> None:
         """Prepare one worker."""
         set_environment()  # a worker's own hash seed is not the kernels'
-        if not Path("pipelines/sweep_point.py").exists():
+        if not Path("pipelines/sweeping/point.py").exists():
             raise ValueError(f"a worker was started in {Path.cwd()}; start it in the repository, on a file system all share")
         if self.gpus:
             os.environ["CUDA_VISIBLE_DEVICES"] = self.gpus[int(worker.name) % len(self.gpus)]

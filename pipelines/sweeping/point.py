@@ -8,15 +8,15 @@ import uuid
 from pathlib import Path
 from typing import NamedTuple
 
-from pipelines.stage_environment import compute_alone, set_environment
+from pipelines.runner.stage_environment import compute_alone, set_environment
 
 set_environment()  # before anything imports numpy or nbformat
 
 
-from lib import runs  # noqa: E402
-from pipelines import outcome  # noqa: E402
-from pipelines.kernel import execute  # noqa: E402
-from pipelines.notebook_file import clean, read_notebook, write  # noqa: E402
+from lib.workbook import runs  # noqa: E402
+from pipelines.runner import outcome  # noqa: E402
+from pipelines.runner.kernel import execute  # noqa: E402
+from pipelines.runner.notebook_file import clean, read_notebook, write  # noqa: E402
 
 FAILED = Path("reports/failed")
 

@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 import nbformat
 
-from lib import runs
-from pipelines.notebook_file import declared, read_notebook, source, typed
+from lib.workbook import runs
+from pipelines.runner.notebook_file import declared, read_notebook, source, typed
 
 WORDS = {str: "text", dict: "mapping", list: "list"}
 SHAPE = "points are one of grid: {name: [values]}, list: [{name: value}], random: {count, seed, draw: {name: {low, high}}}"

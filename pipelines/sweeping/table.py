@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from lib import runs
-from pipelines import tracked
-from pipelines.sweep_points import Sweep, canonical
+from lib.workbook import runs
+from pipelines.runner import tracked
+from pipelines.sweeping.points import Sweep, canonical
 
 
 def table(sweep: Sweep, keys: list[str], rows: dict[str, dict], *, times: bool) -> pd.DataFrame:

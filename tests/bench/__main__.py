@@ -8,8 +8,8 @@ import sys
 from importlib.metadata import version
 from pathlib import Path
 
-from lib import checks
-from lib.runs import write_json
+from lib.core import checks
+from lib.workbook.runs import write_json
 from tests.bench import concepts, dynamics, koopman, koopman_deep, large, layers, neighbours, pairwise, scenes, sweeps, training
 
 GROUPS = {"pairwise": pairwise, "layers": layers, "neighbours": neighbours, "training": training, "large": large}

@@ -16,9 +16,10 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from lib import kernels, kernels_triton
 from lib.estimators.cs import cs_qmi
-from lib.runs import write_json
+from lib.pairwise import sums
+from lib.pairwise import triton as kernels_triton
+from lib.workbook.runs import write_json
 from tests.bench.pairwise import gradients
 
 ROUNDS, LANES, CHAINS = 256, 1024, 16
@@ -103,13 +104,13 @@ def error(d: int) -> float:
     """Return the worst relative error of 4096 row sums among 262144 samples against double precision."""
     u = samples(2**18, d)
     exact = (-torch.cdist(u[:4096].double(), u.double(), compute_mode="donot_use_mm_for_euclid_dist").square() / 2).exp().sum(1)
-    return float(((kernels.row_sums(u)[:4096] - exact) / exact).abs().max())
+    return float(((sums.row_sums(u)[:4096] - exact) / exact).abs().max())
 
 
 def slope(u: Tensor) -> Tensor:
     """Return the gradient of the mean log row sum."""
     leaf = u.clone().requires_grad_()
-    return torch.autograd.grad(kernels.row_sums(leaf).log().mean(), leaf)[0]
+    return torch.autograd.grad(sums.row_sums(leaf).log().mean(), leaf)[0]
 
 
 def memory(n: int) -> float:
@@ -135,7 +136,7 @@ def forward_rows() -> list[dict]:
     for d in (8, 64):
         wide, joined = kernels_triton.widths(d).values()
         products_bound, u = most_pairs(wide) / (1 if joined else 3), samples(LARGE, d)
-        taken = seconds(lambda u=u: kernels.row_sums(u), 2)
+        taken = seconds(lambda u=u: sums.row_sums(u), 2)
         rate, bound = LARGE**2 / taken, min(ceiling, products_bound)
         what, alone = f"n = 1e6, d = {d}, float32, row sums", f"tensor cores alone, {1 if joined else 3} x {wide} parts"
         found += [
@@ -150,9 +151,9 @@ def forward_rows() -> list[dict]:
 def gradient_rows() -> list[dict]:
     """Time gradients, ask whether they repeat, and weigh memory."""
     u = samples(LARGE, 8)
-    ratio = seconds(lambda: slope(u), 2) / seconds(lambda: kernels.row_sums(u), 2)
+    ratio = seconds(lambda: slope(u), 2) / seconds(lambda: sums.row_sums(u), 2)
     part = u[: 2**17]
-    same = torch.equal(slope(part), slope(part)) and torch.equal(kernels.row_sums(part), kernels.row_sums(part))
+    same = torch.equal(slope(part), slope(part)) and torch.equal(sums.row_sums(part), sums.row_sums(part))
     held = [memory(n) for n in (2**17, 2**19)]
     return [
         row("gradient", "n = 1e6, d = 8, forward and backward over forward", ratio, "", "<= 3.5", ratio <= 3.5),
@@ -165,8 +166,8 @@ def gradient_rows() -> list[dict]:
 def peer_rows() -> list[dict]:
     """Compare with plain torch and KeOps, values first; a peer that does not run is said not to."""
     u, x, y = samples(2**16, 8), samples(2**17, 8), samples(2**17, 9)[:, :8].contiguous()
-    assert torch.allclose(kernels.row_sums(u), plain_sums(u), rtol=1e-3)
-    torch_ratio = seconds(lambda: plain_sums(u)) / seconds(lambda: kernels.row_sums(u))
+    assert torch.allclose(sums.row_sums(u), plain_sums(u), rtol=1e-3)
+    torch_ratio = seconds(lambda: plain_sums(u)) / seconds(lambda: sums.row_sums(u))
     found = [row("torch", "n = 65536, d = 8, row sums, plain torch in parts over ours", torch_ratio, "", "-", None)]
     taken = seconds(lambda: cs_qmi(samples(LARGE, 8), samples(LARGE, 9)), 2)
     n = int(LARGE * taken**-0.5)

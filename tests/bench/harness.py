@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import torch
 
-from pipelines.provenance import machine
+from pipelines.reporting.provenance import machine
 
 Work = Callable[[], object]
 

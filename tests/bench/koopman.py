@@ -12,13 +12,13 @@ from kooplearn.linear_model import Ridge
 from pydmd import DMD, EDMD, HankelDMD
 from sklearn.preprocessing import PolynomialFeatures
 
+from lib.core.types import Trajectories
 from lib.koopman import LINEAR, dmd, edmd, kernel_edmd
 from lib.koopman import dictionaries as d
 from lib.koopman.linear import LinearKoopman, rollout
 from lib.koopman.pairs import delays, windows
-from lib.types import Trajectories
 from tests.bench.harness import cpu_seconds, exponent, row
-from tests.test_koopman_linear import lorenz
+from tests.koopman.test_linear import lorenz
 
 WIDTH = 1.5**0.5  # a kernel of gamma = 1 / 3, the libraries' default for three columns
 KERNEL = {"kernel": "rbf", "gamma": 1 / 3, "alpha": 1e-6, "random_state": 0}

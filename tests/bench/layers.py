@@ -4,9 +4,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lib import plane
+from lib.bottlenecks import plane
 from lib.data.synthetic import twelve_bit
-from lib.nets import Bottleneck
+from lib.nets.stacked import Bottleneck
 from tests.bench.harness import compare
 from tests.bench.pairwise import plain_layer
 

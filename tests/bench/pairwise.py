@@ -5,18 +5,17 @@ import math
 import subprocess
 import sys
 from collections.abc import Callable
-from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from lib import kernels
 from lib.data.synthetic import gaussian_pair
 from lib.estimators import kde
 from lib.estimators.cs import cs_qmi
+from lib.pairwise import sums as kernels
+from tests import ROOT
 from tests.bench.harness import Work, compare, cpu_seconds, exponent, row
 
-ROOT = Path(__file__).parents[2]
 FLOAT32 = "n = 4096, d = 8 + 8, float32"
 
 # Peak memory is that of a whole process, and a first call happens once: each wants a fresh one. Arguments: n, warm-up rows.

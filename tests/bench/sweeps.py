@@ -10,11 +10,12 @@ from pathlib import Path
 import nbformat
 import papermill
 
-from lib import runs
-from pipelines import cluster, sweep_points
-from pipelines.stage_environment import set_environment
+from lib.workbook import runs
+from pipelines.runner.stage_environment import set_environment
 from pipelines.sweep import come
-from pipelines.sweep_point import Task
+from pipelines.sweeping import cluster
+from pipelines.sweeping import points as sweep_points
+from pipelines.sweeping.point import Task
 from tests.bench.harness import row
 
 BRIEF = {"source": "diabetes", "rows": 200, "epochs": 2, "seeds": [0], "width": 8}

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from lib.runs import read_json
+from lib.workbook.runs import read_json
 from tests.bench.__main__ import page
 from tests.bench.harness import compare, exponent, row
 

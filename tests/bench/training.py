@@ -8,13 +8,13 @@ import torch.nn.functional as F
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
-from lib import train
-from lib.activations import words
 from lib.bottlenecks import chosen
+from lib.core.plan import Plan
+from lib.core.types import Rows, Split
 from lib.data.synthetic import linear_gaussian
-from lib.nets import Bottleneck
-from lib.plan import Plan
-from lib.types import Rows, Split
+from lib.experiments.adaptive_estimators import words
+from lib.nets.stacked import Bottleneck
+from lib.training import loop
 from tests.bench.harness import compare
 
 VIB = {"hidden": [64, 64], "code": 8, "decoder": [64], "activation": "relu"}
@@ -25,7 +25,7 @@ def trained(label: str, seeds: list[int], split: Split, shape: dict, outputs: in
     """Train a method and return the first layer's weights, (R, inputs, units)."""
     terms, betas = chosen(label, {"betas": [0.01] if label == "vib" else [0.0]})
     model = Bottleneck(seeds, split.train.x.shape[-1], outputs, shape)
-    train.fit(Fabric(accelerator="cpu", devices=1), model, terms, split, plan, train.Members(label, seeds, betas))
+    loop.fit(Fabric(accelerator="cpu", devices=1), model, terms, split, plan, loop.Members(label, seeds, betas))
     return model.encoder[0].weight.detach()
 
 

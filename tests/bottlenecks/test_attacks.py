@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from lib import attacks
-from lib.nets import Bottleneck
+from lib.bottlenecks import attacks
+from lib.nets.stacked import Bottleneck
 
 
 def normal(*shape, seed=0):

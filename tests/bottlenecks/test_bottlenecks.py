@@ -8,7 +8,7 @@ from torch.distributions import Normal, kl_divergence
 
 from lib.bottlenecks import BOTTLENECKS, chosen
 from lib.estimators.cs import conditional_cs_divergence, cs_qmi_normalised
-from lib.nets import Bottleneck
+from lib.nets.stacked import Bottleneck
 
 SHAPE = {"hidden": [8], "code": 2, "decoder": [8], "activation": "relu"}
 

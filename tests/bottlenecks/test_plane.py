@@ -5,8 +5,8 @@ import math
 import pytest
 import torch
 
-from lib import plane
-from lib.nets import Bottleneck
+from lib.bottlenecks import plane
+from lib.nets.stacked import Bottleneck
 
 SHAPE = {"hidden": [4], "code": 2, "activation": "tanh", "activate_code": True}
 

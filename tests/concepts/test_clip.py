@@ -12,8 +12,8 @@ from PIL import Image
 
 from lib.concepts import bank as banks
 from lib.concepts import clip, pictures, small
+from lib.concepts import scenes as scene_embeddings
 from lib.concepts.bank import bank, distinct, named_classes, scores
-from lib.contests import scene_embeddings
 from lib.data.captions.attributes import draw
 from lib.data.captions.scenes import scenes
 from lib.data.captions.sentences import captions

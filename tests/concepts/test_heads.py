@@ -22,7 +22,7 @@ from lib.concepts.bottleneck import (
     words,
 )
 from lib.concepts.elastic import Path, elastic_path, objective, penalties
-from lib.types import Rows, Words
+from lib.core.types import Rows, Words
 from tests.samples import normal, planted
 
 

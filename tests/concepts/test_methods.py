@@ -10,7 +10,7 @@ from scipy.optimize import linear_sum_assignment
 from lib.concepts import discover, posthoc, sparse
 from lib.concepts.baselines import zero_shot
 from lib.concepts.bottleneck import accuracy, cosines, explain, logits, predict
-from lib.types import Rows, Words
+from lib.core.types import Rows, Words
 from tests.samples import normal, planted
 
 

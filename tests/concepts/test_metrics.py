@@ -11,7 +11,7 @@ from sklearn.metrics import roc_auc_score
 from lib.concepts import agreement, capacity, leakage
 from lib.concepts.bottleneck import accuracy, explain, intervene, logits, model_of
 from lib.concepts.posthoc import effective, head_path, pcbm, projection
-from lib.types import Rows, Words
+from lib.core.types import Rows, Words
 from tests.samples import normal, planted
 
 X, Y, TRUTH, ATOMS = planted(500, seed=0)

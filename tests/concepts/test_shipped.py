@@ -7,10 +7,10 @@ import sys
 import pytest
 import torch
 
-from lib import runs
 from lib.concepts import clip, shipped, small
 from lib.data.captions.scenes import scenes
 from lib.data.captions.sentences import captions
+from lib.workbook import runs
 
 SEEN = scenes(128, seed=5)
 SAID = captions(SEEN.truth, each=2, seed=5)
@@ -94,7 +94,7 @@ def test_a_file_that_does_not_tell_of_weights_is_refused(folder, text, said):
 def raw():
     """The weights that ship, as `make repro` pulls them."""
     if not (place := runs.at("data/raw/clip")).exists():
-        subprocess.run([sys.executable, "-m", "pipelines.tracked"], cwd=runs.ROOT, check=True)
+        subprocess.run([sys.executable, "-m", "pipelines.runner.tracked"], cwd=runs.ROOT, check=True)
     return place
 
 

@@ -3,11 +3,11 @@
 import pytest
 import torch
 
-from lib import precision
+from lib.core import precision
+from lib.core.processes import each
 from lib.data import prepared
 from lib.data.synthetic import twelve_bit
-from lib.nets import Bottleneck
-from lib.processes import each
+from lib.nets.stacked import Bottleneck
 
 SHAPE = {"hidden": [4], "code": 2, "decoder": [4], "activation": "relu"}
 

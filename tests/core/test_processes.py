@@ -8,14 +8,12 @@ import subprocess
 import sys
 import time
 from functools import partial
-from pathlib import Path
 
 import psutil
 import pytest
 
-from lib.processes import each
-
-ROOT = Path(__file__).parents[1]
+from lib.core.processes import each
+from tests import ROOT
 
 
 @pytest.mark.parametrize("workers", [1, 2, None])
@@ -59,7 +57,7 @@ def test_an_error_of_the_function_is_an_error_here(workers):
 
 WORKING = """
 import time
-from lib.processes import each
+from lib.core.processes import each
 if __name__ == "__main__":
     list(each(time.sleep, [0.0, 0.0, 300.0, 300.0], workers=2))
 """
@@ -95,5 +93,5 @@ def test_killed_parents_leave_no_worker(tmp_path):
 
 def test_a_worker_whose_parent_has_ended_before_it_could_ask_ends_too():
     """As where a loaded machine takes long to start workers."""
-    command = [sys.executable, "-c", "import time; from lib.processes import start; start(1 << 30, None); time.sleep(60)"]
+    command = [sys.executable, "-c", "import time; from lib.core.processes import start; start(1 << 30, None); time.sleep(60)"]
     assert subprocess.run(command, cwd=ROOT).returncode == -signal.SIGKILL

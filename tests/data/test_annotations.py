@@ -16,8 +16,8 @@ import torch
 
 from lib.data import annotations, cifar, concept_sets, sources
 from lib.data.addresses import CIFAR_BATCHES, SOURCES
+from tests import ROOT
 
-ROOT = Path(__file__).parents[1]
 MIRROR = ROOT.parent / "shared/data"
 RAW = ROOT / "data/raw"
 mirrored = pytest.mark.skipif(not MIRROR.exists(), reason=f"the mirror of public data {MIRROR} is not here")
@@ -217,7 +217,7 @@ def test_ink_is_counted_in_parts():
 def raw() -> Path:
     """The embedded data, as `make repro` pulls them."""
     if not RAW.exists():
-        subprocess.run([sys.executable, "-m", "pipelines.tracked"], cwd=ROOT, check=True)
+        subprocess.run([sys.executable, "-m", "pipelines.runner.tracked"], cwd=ROOT, check=True)
     return RAW
 
 

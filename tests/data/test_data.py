@@ -8,7 +8,6 @@ import shutil
 import subprocess
 import sys
 import threading
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,11 +15,11 @@ import torch
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine
 from torch import Tensor
 
-from lib import runs
+from lib.core.types import Table
 from lib.data import DATASETS, embedded, prepared, public, sources, synthetic
-from lib.types import Table
+from lib.workbook import runs
+from tests import ROOT
 
-ROOT = Path(__file__).parents[1]
 MIRROR = ROOT.parent / "shared/data"
 RAW = ROOT / "data/raw"
 mirrored = pytest.mark.skipif(not MIRROR.exists(), reason=f"the mirror of public data {MIRROR} is not here")
@@ -30,7 +29,7 @@ mirrored = pytest.mark.skipif(not MIRROR.exists(), reason=f"the mirror of public
 def pulled():
     """The embedded data, as `make repro` pulls them."""
     if not RAW.exists():
-        subprocess.run([sys.executable, "-m", "pipelines.tracked"], cwd=ROOT, check=True)
+        subprocess.run([sys.executable, "-m", "pipelines.runner.tracked"], cwd=ROOT, check=True)
 
 
 # Exact tasks.

@@ -2,21 +2,20 @@
 
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from lib import kernels
 from lib.data.synthetic import gaussian_pair
 from lib.estimators import conditional
 from lib.estimators.conditional import cs_qmi_conditional, cs_qmi_conditional_normalised
 from lib.estimators.cs import cs_qmi
+from lib.pairwise import sums
+from tests import ROOT
 from tests.memory import ENVIRONMENT, measured
 from tests.samples import normal
 
-ROOT = Path(__file__).parents[1]
 WIDTHS = {"width_x": 0.7, "width_t": 0.9, "width_y": 1.3}
 
 
@@ -52,7 +51,7 @@ def test_conditional_qmi_is_the_dense_formula_in_blocks_too(monkeypatch):
     cross = (w * (w @ k) * (w @ q)).sum(1).mean()
     truth = (joint.log() + product.log() - 2 * cross.log()).item()
     assert cs_qmi_conditional(x, t, y, **WIDTHS).item() == pytest.approx(truth, rel=1e-10)
-    monkeypatch.setattr(kernels, "MEMORY_BUDGET", conditional.PANELS * 60 * 8 * 7)  # seven columns a panel
+    monkeypatch.setattr(sums, "MEMORY_BUDGET", conditional.PANELS * 60 * 8 * 7)  # seven columns a panel
     assert cs_qmi_conditional(x, t, y, **WIDTHS).item() == pytest.approx(truth, rel=1e-10)
     stacked = [torch.stack([z, z.flip(0) ** 2]) for z in (x, t, y)]
     both = cs_qmi_conditional(*stacked, **WIDTHS)
@@ -69,7 +68,7 @@ def test_conditional_qmi_of_a_constant_condition_is_the_plain_one():
 
 
 def test_conditional_qmi_gradients_by_finite_differences(monkeypatch):
-    monkeypatch.setattr(kernels, "MEMORY_BUDGET", conditional.PANELS * 9 * 8 * 4)
+    monkeypatch.setattr(sums, "MEMORY_BUDGET", conditional.PANELS * 9 * 8 * 4)
     inputs = [normal(9, d, seed=d).requires_grad_() for d in (1, 2, 3)]
     assert torch.autograd.gradcheck(lambda *z: cs_qmi_conditional(*z, **WIDTHS), inputs)
 
@@ -91,7 +90,7 @@ print(growth(lambda: step(1000)))
 @measured
 def test_conditional_qmi_and_its_gradient_stay_near_the_budget():
     run = subprocess.run([sys.executable, "-c", PEAK], cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True, check=True)
-    assert int(run.stdout) < 2 * kernels.MEMORY_BUDGET, "all panels kept for the gradient would take 800 MiB"
+    assert int(run.stdout) < 2 * sums.MEMORY_BUDGET, "all panels kept for the gradient would take 800 MiB"
 
 
 def test_the_truth_of_normal_variables_is_the_numerical_integral():

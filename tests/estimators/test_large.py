@@ -4,20 +4,19 @@ import itertools
 import math
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from lib import kernels
 from lib.data.synthetic import gaussian_pair
 from lib.estimators import cs_qmi, hsic, hsic_unbiased, large
 from lib.estimators.large import cs_qmi_blocks, cs_qmi_fourier, hsic_blocks, hsic_fourier
+from lib.pairwise import sums
+from tests import ROOT
 from tests.memory import ENVIRONMENT, measured
 from tests.samples import normal
 
-ROOT = Path(__file__).parents[1]
 ALL = {f.__name__: f for f in (cs_qmi_blocks, cs_qmi_fourier, hsic_blocks, hsic_fourier)}
 
 
@@ -141,4 +140,4 @@ print(growth(lambda: work(200_000)))
 @measured
 def test_memory_is_that_of_the_rows():
     run = subprocess.run([sys.executable, "-c", PEAK], cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True, check=True)
-    assert int(run.stdout) < kernels.MEMORY_BUDGET  # all pairs would take 149 GiB
+    assert int(run.stdout) < sums.MEMORY_BUDGET  # all pairs would take 149 GiB

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from lib import checks
+from lib.core import checks
 from lib.data.synthetic import gaussian_pair
 from lib.estimators import BOUNDS, binning, critics, kde, variational
 from lib.estimators.critics import Budget

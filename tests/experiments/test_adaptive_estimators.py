@@ -4,8 +4,8 @@ import pandas as pd
 import pytest
 import torch
 
-from lib import activations as networks
 from lib.data.synthetic import twelve_bit
+from lib.experiments import adaptive_estimators as networks
 
 PLAN = {"epochs": 2, "batch": 512, "lr": 0.004, "records": 2}
 ESTIMATORS = {"binning_adaptive": {"bins": 30}, "kde_upper_adaptive": {"rows": 64}}

@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lib import trial
 from lib.data.tasks import TASKS
 from lib.estimators.knn import mi_ksg
 from lib.estimators.variational import mi_infonce
+from lib.experiments import estimator_benchmark
 
 HARD = {"easy": {"task": "normal", "mi": 0.5}, "sparse": {"d": 2}, "channel": {"classes": 3, "error": 0.1}}
 ASKED = {"ksg": {}, "wide_ksg": {"estimator": "ksg", "k": 9}, "binning": {"bins": 8}}
@@ -17,7 +17,7 @@ ASKED = {"ksg": {}, "wide_ksg": {"estimator": "ksg", "k": 9}, "binning": {"bins"
 
 @pytest.fixture(scope="module")
 def table():
-    return trial.judge(HARD, ASKED, sizes=[60, 200], draws=3, workers=1)
+    return estimator_benchmark.judge(HARD, ASKED, sizes=[60, 200], draws=3, workers=1)
 
 
 def test_every_estimator_answers_on_every_draw_of_every_case(table):
@@ -33,14 +33,14 @@ def test_answers_are_those_of_the_estimators(table):
 
 
 def test_lists_of_options_are_crossed():
-    found = trial.cases({"n": {"task": "normal", "mi": [1, 2], "d": 3}, "dense": {"d": [2, 4]}}, [10, 20])
+    found = estimator_benchmark.cases({"n": {"task": "normal", "mi": [1, 2], "d": 3}, "dense": {"d": [2, 4]}}, [10, 20])
     assert [case.label for case in found[:4]] == ["n mi=1", "n mi=2", "dense d=2", "dense d=4"]
     assert found[1] == ("n mi=2", "normal", {"mi": 2, "d": 3}, 10) and found[5].n == 20 and len(found) == 8
 
 
 def test_critics_of_all_draws_train_together(table):
     asked = {"critic": {"estimator": "infonce", "steps": 20, "batch": 32}}
-    found = trial.judge({"easy": {"task": "normal", "mi": 0.5}}, asked, sizes=[200], draws=2, workers=1)
+    found = estimator_benchmark.judge({"easy": {"task": "normal", "mi": 0.5}}, asked, sizes=[200], draws=2, workers=1)
     x, y, _ = TASKS["normal"](200, mi=0.5, seed=1)
     assert found.mi[1] == pytest.approx(mi_infonce(x, y, seed=1, steps=20, batch=32).item(), abs=1e-4)
 
@@ -53,12 +53,12 @@ def test_a_refusal_is_a_row_with_its_reason(table):
 
 
 def test_it_does_not_matter_who_computes(table):
-    pd.testing.assert_frame_equal(trial.judge(HARD, ASKED, sizes=[60, 200], draws=3, workers=2), table)
+    pd.testing.assert_frame_equal(estimator_benchmark.judge(HARD, ASKED, sizes=[60, 200], draws=3, workers=2), table)
 
 
 def test_errors_are_bias_spread_and_size():
     values = {"mi": [1.0, 2.0, 3.0, math.nan], "truth": [1.5] * 4, "seed": range(4)}
-    found = trial.errors(pd.DataFrame({"task": "t", "estimator": "e", "n": 9, **values})).squeeze()
+    found = estimator_benchmark.errors(pd.DataFrame({"task": "t", "estimator": "e", "n": 9, **values})).squeeze()
     assert (found.bias, found.silent) == (0.5, 1)
     assert found.spread == pytest.approx(np.std([1, 2, 3], ddof=1)) and found.mae == pytest.approx((0.5 + 0.5 + 1.5) / 3)
 
@@ -73,9 +73,9 @@ def test_errors_are_bias_spread_and_size():
 )
 def test_refuses_what_it_does_not_know_before_it_computes(tasks, estimators, draws, message):
     with pytest.raises(ValueError, match=message):
-        trial.judge(tasks, estimators, sizes=[10**9], draws=draws)
+        estimator_benchmark.judge(tasks, estimators, sizes=[10**9], draws=draws)
 
 
 def test_a_misspelt_budget_names_those_that_are_known():
     with pytest.raises(ValueError, match=r"the budget of infonce has no 'stpes'; it takes .*steps"):
-        trial.judge(HARD, {"infonce": {"stpes": 3}}, sizes=[20], draws=1, workers=1)
+        estimator_benchmark.judge(HARD, {"infonce": {"stpes": 3}}, sizes=[20], draws=1, workers=1)

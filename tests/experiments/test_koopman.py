@@ -7,12 +7,13 @@ import pandas as pd
 import pytest
 import torch
 
-from lib.contests import frequencies, lorenz, signs, swing, theory
-from lib.contests.side_by_side import Trained, cut, errors, outcome, rollouts, together, weights
-from lib.contests.signs import Budget, Unit, Variant
+from lib.experiments import consistent_koopman, lusch_koopman
+from lib.experiments.information_koopman import entropy, lorenz, theory
+from lib.experiments.information_koopman.entropy import Budget, Unit, Variant
 from lib.koopman.autoencoder import PAPER, Autoencoder, Recipe
 from lib.koopman.forecast import Settled
 from lib.koopman.linear import Rollout
+from lib.koopman.members import Trained, cut, errors, outcome, rollouts, together, weights
 from tests.samples import normal
 
 SHORT = Budget(epochs=2, trajectories=8, batch=4)
@@ -50,17 +51,17 @@ def test_errors_are_in_deviations_and_outcomes_are_named():
 
 
 def test_swings_are_one_image_of_three_numbers():
-    (x, states), other = signs.swings([3, 4], 5, 6), signs.swings([4], 5, 6)[0]
+    (x, states), other = entropy.swings([3, 4], 5, 6), entropy.swings([4], 5, 6)[0]
     assert torch.linalg.matrix_rank(x.flatten(0, 2).double(), rtol=1e-5) == 3 and torch.equal(x[1], other[0])
-    seen = signs.seen(states).flatten(0, 2)
+    seen = entropy.seen(states).flatten(0, 2)
     inner = x.flatten(0, 2).double() @ x.flatten(0, 2).double().T * 3 / 64
     torch.testing.assert_close(inner, seen @ seen.T, atol=1e-5, rtol=1e-5)
 
 
 def test_a_variant_is_itself_in_company_and_under_its_own_name():
     company = Unit("signs", "dense", {"none": Variant(), "strong": Variant(2.0, 1.0, 5.0)})
-    whole = pd.DataFrame(signs.unit([3, 4], SHORT, company)["members"]).set_index(["seed", "variant", "mode"])
-    alone = signs.unit([4], SHORT, company._replace(variants={"strong": company.variants["strong"]}))
+    whole = pd.DataFrame(entropy.unit([3, 4], SHORT, company)["members"]).set_index(["seed", "variant", "mode"])
+    alone = entropy.unit([4], SHORT, company._replace(variants={"strong": company.variants["strong"]}))
     for row in alone["members"]:
         same = whole.loc[4, "strong", row["mode"]]
         for name in ("effective_dimension", "nrmse_5", "latent_error", "read"):
@@ -70,29 +71,29 @@ def test_a_variant_is_itself_in_company_and_under_its_own_name():
 
 
 def test_a_diverged_member_has_no_numbers_and_the_reason():
-    model = Autoencoder([0, 1], 64, signs.SHAPE)
-    x, states = signs.swings([3], 4, 16)
+    model = Autoencoder([0, 1], 64, entropy.SHAPE)
+    x, states = entropy.swings([3], 4, 16)
     box = torch.stack([x[0].amin((0, 1)), x[0].amax((0, 1))]).expand(2, -1, -1)
     settled = Settled(model, torch.eye(16).expand(2, -1, -1), box)
     names = [{"variant": v} for v in ("fine", "lost")]
-    rows = signs.scored(Trained(settled, [], ["ok", "diverged at epoch 2"]), names, (x, states), [3])
+    rows = entropy.scored(Trained(settled, [], ["ok", "diverged at epoch 2"]), names, (x, states), [3])
     lost = [row for row in rows if row["variant"] == "lost"]
     assert all(math.isnan(row["effective_dimension"]) and row["outcome"] == "diverged at epoch 2" for row in lost)
     assert all(row["effective_dimension"] >= 1 and "nrmse_5" in row for row in rows if row["variant"] == "fine")
 
 
 def test_what_two_coordinates_tell_of_the_state():
-    states = signs.swings([0], 20, 16)[1][0]
-    seen = signs.seen(states)
+    states = entropy.swings([0], 20, 16)[1][0]
+    seen = entropy.seen(states)
     spread = (seen - seen.mean((0, 1))).square().sum((0, 1))
     kept = torch.stack([seen[..., 0], 10 * seen[..., 1], 0 * seen[..., 2]], -1)
     target = (seen - seen.mean((0, 1))).flatten(0, 1)
     part = target[:, :2]
     miss = target - part @ torch.linalg.lstsq(part, target).solution
-    assert signs.read(kept, states) == pytest.approx(1 - (miss.square().sum() / spread.sum()).item())
+    assert entropy.read(kept, states) == pytest.approx(1 - (miss.square().sum() / spread.sum()).item())
     other = normal(20, 16, 4, seed=1)
-    assert signs.read(other, states) < 0.05
-    assert len({signs.read(other, states) for _ in range(20)}) == 1, "what is stored repeats its bits"
+    assert entropy.read(other, states) < 0.05
+    assert len({entropy.read(other, states) for _ in range(20)}) == 1, "what is stored repeats its bits"
 
 
 def by_hand(operator, size=2):
@@ -108,11 +109,11 @@ def test_a_code_that_moves_linearly_has_no_latent_error():
     c, s = math.cos(0.3), math.sin(0.3)
     found = by_hand(torch.tensor([[c, s], [-s, c]]))
     made = rollouts(found, normal(1, 5, 2, seed=0), 4)
-    assert signs.unlike(found, made["linear"].x.float())[0] < 1e-12 and made["relift"].x.dtype == torch.float64
+    assert entropy.unlike(found, made["linear"].x.float())[0] < 1e-12 and made["relift"].x.dtype == torch.float64
     still = by_hand(torch.zeros(2, 2))
     later = made["linear"].x[:, :, 1:].flatten(1, 2)
     want = later.square().sum() / (later - later.mean(1)).square().sum()
-    assert signs.unlike(still, made["linear"].x.float())[0] == pytest.approx(want.item(), rel=1e-5)
+    assert entropy.unlike(still, made["linear"].x.float())[0] == pytest.approx(want.item(), rel=1e-5)
 
 
 # Lorenz.
@@ -162,7 +163,7 @@ def test_networks_come_back_in_the_units_of_the_data(name):
 
 
 def test_windows_of_an_orbit_follow_each_other_and_tests_come_later():
-    x, test, angle = swing.orbit(0, swing.Budget([1], [0.01], frames=40, ahead=20))
+    x, test, angle = consistent_koopman.orbit(0, consistent_koopman.Budget([1], [0.01], frames=40, ahead=20))
     assert x.shape == (32, 9, 64) and test.shape == (30, 21, 64) and angle == pytest.approx(0.20075, abs=1e-5)
     assert torch.equal(x[0, 1:], x[1, :8]) and torch.equal(test[0, 1:], test[1, :20]) and x.abs().max() <= 1
     plane = torch.linalg.svd(x[:, 0].double(), full_matrices=False)[2][:2]
@@ -173,36 +174,36 @@ def test_an_exact_rotation_makes_no_error_and_has_the_angle():
     c, s = math.cos(0.2), math.sin(0.2)
     found = by_hand(torch.tensor([[c, s], [-s, c]]))
     truth = rollouts(found, normal(1, 3, 2, seed=0), 30)["linear"].x[0]
-    tables = swing.judged(found, [{"seed": 0}], [(truth, 0.21)])
+    tables = consistent_koopman.judged(found, [{"seed": 0}], [(truth, 0.21)])
     row = tables["members"][0]
     assert row["error"] < 1e-5 and row["angle_error"] == pytest.approx(0.01, abs=1e-6)
     assert row["radius"] == pytest.approx(1, abs=1e-6) and [r["step"] for r in tables["paths"]] == [1, 11, 21]
-    lost = swing.judged(found._replace(status=["diverged at epoch 1"]), [{"seed": 0}], [(truth, 0.21)])
+    lost = consistent_koopman.judged(found._replace(status=["diverged at epoch 1"]), [{"seed": 0}], [(truth, 0.21)])
     assert math.isnan(lost["members"][0]["error"]) and not lost["paths"]
 
 
 def test_consistency_is_a_variant_of_each_seed():
-    tables = swing.unit(swing.Budget([1, 1], [0.01, 0.001], frames=80, batch=16, ahead=20), [0, 1])
+    tables = consistent_koopman.unit(consistent_koopman.Budget([1, 1], [0.01, 0.001], frames=80, batch=16, ahead=20), [0, 1])
     found = pd.DataFrame(tables["members"]).pivot(index="seed", columns="variant", values="radius")
-    assert list(found.columns) == sorted(swing.VARIANTS) and (found["consistent"] != found["forward only"]).all()
+    assert list(found.columns) == sorted(consistent_koopman.VARIANTS) and (found["consistent"] != found["forward only"]).all()
 
 
 def test_the_pendulum_has_gravity_one_and_the_manifold_its_rates():
-    x = frequencies.orbits("pendulum", 0, 4)
+    x = lusch_koopman.orbits("pendulum", 0, 4)
     energy = x[..., 1].square() / 2 - x[..., 0].cos()
     assert energy.std(1).max() < 1e-9 and energy.max() < 0.99
-    slow = frequencies.orbits("slow_manifold", 0, 3)
+    slow = lusch_koopman.orbits("slow_manifold", 0, 3)
     torch.testing.assert_close(slow[:, 1, 0], slow[:, 0, 0] * math.exp(-0.05 * 0.02))
 
 
-@pytest.mark.parametrize("name", frequencies.SYSTEMS)
+@pytest.mark.parametrize("name", lusch_koopman.SYSTEMS)
 def test_losses_of_two_sets_fall_and_are_finite(name):
+    budget = lusch_koopman.Budget(1, trajectories=32, batch=16, lr=3e-3)
     first, later = (
-        pd.DataFrame(frequencies.unit([0, 1], frequencies.Budget(epochs, trajectories=32, batch=16, lr=3e-3), name)["members"])
-        for epochs in (1, 16)
+        pd.DataFrame(lusch_koopman.unit([0, 1], budget._replace(epochs=epochs), name)["members"]) for epochs in (1, 16)
     )
     assert (first.outcome == "ok").all() and (later.loss < 0.9 * first.loss).all()
-    assert (later.published == frequencies.SYSTEMS[name].published).all()
+    assert (later.published == lusch_koopman.SYSTEMS[name].published).all()
 
 
 # Theory.

@@ -7,7 +7,8 @@ import pytest
 import torch
 from torch.distributions import Normal, kl_divergence
 
-from lib.forecast import FORECASTERS, compare
+from lib.experiments import crib
+from lib.forecast import FORECASTERS
 from lib.forecast.crib import Crib, gaussian_kl, second_view
 from lib.forecast.fit import batches, cut, fit, score
 from lib.forecast.layers import Noise, level
@@ -293,11 +294,11 @@ METHODS = {
 
 def setting():
     budget = {"epochs": 2, "batch": 16, "lr": 1e-3}
-    return compare.Setting(waves(300), [3, 1], Frame(24, 24, 5), "variate", SMALL, budget)
+    return crib.Setting(waves(300), [3, 1], Frame(24, 24, 5), "variate", SMALL, budget)
 
 
 def test_every_method_is_scored_under_every_mask_it_asks_for():
-    scores, history = compare.compare(setting(), MASKS, METHODS, workers=1)
+    scores, history = crib.compare(setting(), MASKS, METHODS, workers=1)
     want = [("few", "crib"), ("few", "no_kl"), ("few", "filled"), ("gone", "crib"), ("gone", "filled")]
     assert list(zip(scores.iloc[::2]["mask"], scores.iloc[::2].method, strict=True)) == want
     assert scores.seed.tolist() == [3, 1] * 5 and len(history) == 20
@@ -309,7 +310,7 @@ def test_every_method_is_scored_under_every_mask_it_asks_for():
     model = DLinear([3, 1], made.frame, SMALL)
     fit(model, made, seeds=[3, 1], **setting().budget)
     assert scores[["mae", "mse"]][4:6].to_numpy() == pytest.approx(score(model, made, made.parts[2]).numpy())
-    again, _ = compare.compare(setting(), MASKS, METHODS, workers=2)
+    again, _ = crib.compare(setting(), MASKS, METHODS, workers=2)
     pd.testing.assert_frame_equal(scores, again)
 
 
@@ -324,4 +325,4 @@ def test_every_method_is_scored_under_every_mask_it_asks_for():
 )
 def test_a_comparison_refuses_names_before_it_computes(masks, methods, message):
     with pytest.raises(ValueError, match=message):
-        compare.compare(setting(), masks, methods)
+        crib.compare(setting(), masks, methods)

@@ -9,9 +9,11 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from pipelines import workspace
-from tests.pipeline.conftest import ROOT
-from tests.pipeline.keyboard import Terminal
+from pipelines.runner import workspace
+from tests import ROOT
+from tests.keyboard import Terminal
+
+pytestmark = pytest.mark.programs
 
 PROGRAMS = ("make", "dvc", "papermill", "torchrun", "python", "git", ".")
 FENCED = re.compile(r"^```\n(.*?)^```$", re.M | re.S)
@@ -19,7 +21,7 @@ INLINE = re.compile(r"`([^`\n]+)`")
 # What takes long is run in small, or asked what it would do; {} is the command.
 SMALL = {
     r"make repro( SCALE=smoke)?": "make repro SCALE=smoke",
-    r"make (test|unit|toys|replay|bench|notebooks|clip|lock|lab|crate|setup TORCH)\b.*": "make -n {}",
+    r"make (test|unit|programs|replay|bench|notebooks|clip|lock|lab|crate|setup TORCH)\b.*": "make -n {}",
     r"make record\b.*": "make -n record STUDY=lossy_compression",
     r"make sweep": "make sweep NAME=smoke",
     r"\. \.venv/bin/activate": '. "$HOURGLASS_ENV/bin/activate" && command -v dvc',

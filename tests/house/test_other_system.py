@@ -3,13 +3,12 @@
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
-from pipelines import warm
+from pipelines.runner import warm
+from tests import ROOT
 
-ROOT = Path(__file__).parents[1]
 pytestmark = pytest.mark.skipif(not warm.can_fork(), reason="this is another system than Linux, or tested as one")
 
 
@@ -51,7 +50,7 @@ def test_what_only_linux_has_is_gone_whatever_starts_python():
 
 
 FACTS = """
-from lib.processes import cores
+from lib.core.processes import cores
 from pipelines import doctor, provenance, warm
 print(cores(), provenance.processor(), doctor.instructions(), sep="; ")
 with warm.kernels() as server:

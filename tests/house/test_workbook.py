@@ -14,10 +14,14 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from lib import claims, runs
-from pipelines import ledger, workspace
-from tests.pipeline.conftest import ROOT, repro
-from tests.pipeline.test_runner import processes_end_in, wait_for, working_in
+from lib.workbook import claims, runs
+from pipelines import ledger
+from pipelines.runner import workspace
+from tests import ROOT
+from tests.conftest import repro
+from tests.pipelines.test_run_notebook import processes_end_in, wait_for, working_in
+
+pytestmark = pytest.mark.programs
 
 
 @pytest.fixture

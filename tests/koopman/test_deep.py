@@ -8,6 +8,8 @@ import torch
 from scipy.special import ellipj, ellipk
 from torch.distributions import Normal, kl_divergence
 
+from lib.core.plan import Plan
+from lib.core.types import Rows
 from lib.koopman import consistency, lusch
 from lib.koopman.autoencoder import PUBLIC_CODE, Autoencoder, Recipe, information_ae_terms, information_vae_terms
 from lib.koopman.consistency import ConsistentAutoencoder, consistent_terms, undone
@@ -27,8 +29,6 @@ from lib.koopman.operators import (
     pooled_ridge,
 )
 from lib.koopman.vamp import vamp2, vamp_terms
-from lib.plan import Plan
-from lib.types import Rows
 from tests.samples import normal
 
 SHAPE = {"hidden": [7], "code": 4, "decoder": [7], "activation": "tanh"}

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from lib.core.types import Trajectories
 from lib.koopman import dictionaries as d
 from lib.koopman import dmd, edmd, kernel_edmd, kkr
 from lib.koopman.kernel import drawn_centres, features
@@ -11,9 +12,8 @@ from lib.koopman.linear import rollout
 from lib.koopman.metrics import hausdorff, nrmse
 from lib.koopman.regression import annulus, eigenfunction_values, invariant, spectrum
 from lib.koopman.residual import residuals_on
-from lib.types import Trajectories
+from tests.koopman.test_linear import SPECTRUM, lorenz, slow_manifold
 from tests.samples import normal
-from tests.test_koopman_linear import SPECTRUM, lorenz, slow_manifold
 
 
 @pytest.fixture(scope="module")

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 import torch
 
+from lib.core.types import Trajectories
 from lib.koopman import LINEAR, dmd, dmdc, edmd, edmdc, hankel_dmd, kernel_edmd
 from lib.koopman import dictionaries as d
 from lib.koopman.linear import eigen, rollout
 from lib.koopman.metrics import hausdorff, nrmse
 from lib.koopman.pairs import box_of, delays, from_times, pairs, windows
 from lib.koopman.residual import residuals_of_moments, residuals_on, trusted
-from lib.types import Trajectories
 from tests.samples import normal
 
 MU, LAMBDA, DT = -0.05, -1.0, 0.02

@@ -4,9 +4,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from lib.convolutions import Convolutions, chains
 from lib.koopman.autoencoder import Autoencoder, Recipe, information_ae_terms
 from lib.koopman.forecast import rollout, settle
+from lib.nets.convolutions import Convolutions, chains
 from tests.samples import normal
 
 SHAPE = {"fields": [2, 8, 12], "channels": [3, 5], "hidden": [6], "code": 4, "decoder": [7], "activation": "tanh"}

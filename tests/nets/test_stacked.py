@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from lib.nets import ACTIVATIONS, LEARNED, Bottleneck, prelu, srelu
+from lib.nets.stacked import ACTIVATIONS, LEARNED, Bottleneck, prelu, srelu
 
 SHAPE = {"hidden": [6, 5], "code": 3, "decoder": [4], "activation": "tanh"}
 

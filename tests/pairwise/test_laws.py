@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from lib import kernels
 from lib.estimators import binning, kde
+from lib.pairwise import sums
 
 
 def normal(*shape, seed, dtype=torch.float64):
@@ -32,7 +32,7 @@ def test_both_bounds_serve_the_terms_within_labels():
 def test_one_pass_is_blind_to_the_size_of_tiles(monkeypatch):
     t = normal(2, 90, 3, seed=0)
     whole = kde.mi_bounds(t, width=0.3)
-    monkeypatch.setattr(kernels, "CACHE_TILE", 2**10)
+    monkeypatch.setattr(sums, "CACHE_TILE", 2**10)
     torch.testing.assert_close(kde.mi_bounds(t, width=0.3), whole, rtol=1e-13, atol=0)
 
 

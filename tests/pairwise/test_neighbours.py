@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import torch
 
-from lib.estimators import brute, neighbours
 from lib.estimators.entropy import entropy_kl, entropy_wkl, mi_kl
 from lib.estimators.knn import mi_ksg, mi_ksg2, mi_mixed, mi_ross
+from lib.pairwise import neighbours, neighbours_compiled
 
 ALWAYS, NEVER = {0: 0}, {99: 0}  # tables that send every search by all pairs, or none
 
@@ -44,7 +44,7 @@ def test_pairs_are_searched_by_definition(n, dx, dy, k, apart):
     a, b = draw(n, dx, dy, seed=n)
     reach, counts = by_definition(a, b, k, apart)
     for found in (
-        brute.pairs(brute.tiled(a), brute.tiled(b), n, k, apart),
+        neighbours_compiled.pairs(neighbours_compiled.tiled(a), neighbours_compiled.tiled(b), n, k, apart),
         neighbours.pairs_by_tree(a, b, k, apart=apart),
     ):
         np.testing.assert_array_equal(found[0], reach)
@@ -56,7 +56,8 @@ def test_pairs_that_coincide_are_searched_by_definition(dx, dy, steps):
     a, b = draw(530, dx, dy, seed=0, steps=steps)
     reach, counts = by_definition(a, b, 3, False)
     assert (reach == 0).any() and (reach > 0).any()
-    for found in (brute.pairs(brute.tiled(a), brute.tiled(b), 530, 3, False), neighbours.pairs_by_tree(a, b, 3, apart=False)):
+    by_all = neighbours_compiled.pairs(neighbours_compiled.tiled(a), neighbours_compiled.tiled(b), 530, 3, False)
+    for found in (by_all, neighbours.pairs_by_tree(a, b, 3, apart=False)):
         np.testing.assert_array_equal(found[0], reach)
         np.testing.assert_array_equal(found[1], counts)
 
@@ -65,13 +66,13 @@ def test_pairs_that_coincide_are_searched_by_definition(dx, dy, steps):
 @pytest.mark.parametrize(("n", "d", "k"), [(5, 1, 4), (511, 2, 1), (1025, 3, 3), (600, 16, 20)])
 def test_single_spaces_are_searched_the_same_both_ways(n, d, k, euclidean):
     (z,) = draw(n, d, seed=d)
-    tiles = brute.tiled(z)
-    found, want = brute.nearest(tiles, n, k, euclidean), neighbours.nearest_by_tree(z, k, euclidean=euclidean)
+    tiles = neighbours_compiled.tiled(z)
+    found, want = neighbours_compiled.nearest(tiles, n, k, euclidean), neighbours.nearest_by_tree(z, k, euclidean=euclidean)
     np.testing.assert_allclose(found, want, rtol=1e-14 if euclidean else 0, atol=0)
     dense = np.sort((np.square(z[:, None] - z).sum(2) ** 0.5) if euclidean else np.abs(z[:, None] - z).max(2), 1)
     np.testing.assert_allclose(want, dense[:, : k + 1], rtol=1e-14, atol=0)
     radius = want[:, -1]
-    np.testing.assert_array_equal(brute.inside(tiles, radius), neighbours.inside_by_tree(z, radius))
+    np.testing.assert_array_equal(neighbours_compiled.inside(tiles, radius), neighbours.inside_by_tree(z, radius))
 
 
 @pytest.mark.parametrize("steps", [None, 10, 3])
@@ -128,7 +129,7 @@ def test_trees_do_without_numba():
 
 
 def test_processes_that_compile_at_once_agree_and_say_nothing(tmp_path):
-    (tmp_path / "brute.py").write_text(Path(brute.__file__).read_text())
+    (tmp_path / "brute.py").write_text(Path(neighbours_compiled.__file__).read_text())
     code = (
         "import brute, numpy as np; z = brute.tiled(np.random.default_rng(0).normal(size=(99, 3)))\n"
         "found = brute.pairs(z, z, 99, 3, False); print(found[0].sum(), found[1].sum())"
@@ -140,8 +141,8 @@ def test_processes_that_compile_at_once_agree_and_say_nothing(tmp_path):
         for _ in range(3)
     ]
     said = {process.communicate()[0] for process in together}
-    z = brute.tiled(np.random.default_rng(0).normal(size=(99, 3)))
-    reach, counts = brute.pairs(z, z, 99, 3, False)
+    z = neighbours_compiled.tiled(np.random.default_rng(0).normal(size=(99, 3)))
+    reach, counts = neighbours_compiled.pairs(z, z, 99, 3, False)
     assert said == {f"{reach.sum()} {counts.sum()}\n".encode()}
     assert list((tmp_path / "__pycache__").glob("brute.pairs-*.nbc")), "the code is kept"
 
@@ -155,4 +156,4 @@ def test_code_is_compiled_where_no_folder_may_be_written(monkeypatch):
         return njit(f, **options)
 
     monkeypatch.setattr(numba, "njit", nowhere)
-    assert brute.compiled(lambda x: x + 1)(1) == 2
+    assert neighbours_compiled.compiled(lambda x: x + 1)(1) == 2

@@ -3,17 +3,15 @@
 import json
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 import torch
 from scipy.spatial.distance import pdist
 
-from lib import kernels
-from lib.kernels import log_row_sums, median_distance, row_sums, squared_distances
+from lib.pairwise import sums
+from lib.pairwise.sums import log_row_sums, median_distance, row_sums, squared_distances
+from tests import ROOT
 from tests.memory import ENVIRONMENT, measured
-
-ROOT = Path(__file__).parents[1]
 
 
 def normal(*shape, seed, dtype=torch.float64):
@@ -35,7 +33,7 @@ def slope(f, *inputs, weights):
 @pytest.fixture(params=["whole", "tiled"])
 def engine(request, monkeypatch):
     """Each test that asks for it runs with all pairs at once and with tiles, whatever the size."""
-    monkeypatch.setattr(kernels, "WHOLE_BYTES", {"whole": 2**40, "tiled": 0}[request.param])
+    monkeypatch.setattr(sums, "WHOLE_BYTES", {"whole": 2**40, "tiled": 0}[request.param])
 
 
 # Sizes on both sides of one tile, a ragged last tile, several members a tile.
@@ -63,7 +61,7 @@ def test_single_precision_stays_close(shape, engine):
 
 @pytest.mark.parametrize("tile", [2**8, 2**20])
 def test_gradients_by_finite_differences(monkeypatch, engine, tile):
-    monkeypatch.setattr(kernels, "CACHE_TILE", tile)
+    monkeypatch.setattr(sums, "CACHE_TILE", tile)
     u, v = normal(2, 9, 3, seed=0).requires_grad_(), normal(2, 7, 3, seed=1).requires_grad_()
     assert torch.autograd.gradcheck(row_sums, u)
     assert torch.autograd.gradcheck(row_sums, (u, v))
@@ -107,7 +105,7 @@ def test_stacked_members_equal_single_ones(engine):
                 torch.testing.assert_close(a, b[i, j], rtol=1e-11, atol=1e-12)
 
 
-@pytest.mark.parametrize(("n", "chosen"), [(1024, kernels.Whole), (1025, kernels.Tiled)])
+@pytest.mark.parametrize(("n", "chosen"), [(1024, sums.Whole), (1025, sums.Tiled)])
 def test_few_pairs_are_summed_at_once_and_many_in_tiles(n, chosen):
     u = normal(n, 2, seed=0, dtype=torch.float32).requires_grad_()
     got = row_sums(u)
@@ -182,7 +180,7 @@ def test_median_distance_refuses_what_gives_no_width(x):
 
 PEAK = """
 import json, sys, torch
-from lib.kernels import log_row_sums, row_sums
+from lib.pairwise.sums import log_row_sums, row_sums
 from tests.memory import growth
 torch.set_num_threads(1)
 def step(n):
@@ -199,4 +197,4 @@ def test_peak_memory_stays_within_the_budget(n):
     command = [sys.executable, "-c", PEAK, str(n)]
     run = subprocess.run(command, cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True, check=True)
     grown = json.loads(run.stdout)
-    assert grown < kernels.MEMORY_BUDGET, f"{grown / 2**20:.1f} MiB for {n} rows; all pairs would take {n * n * 4 / 2**20:.0f}"
+    assert grown < sums.MEMORY_BUDGET, f"{grown / 2**20:.1f} MiB for {n} rows; all pairs would take {n * n * 4 / 2**20:.0f}"

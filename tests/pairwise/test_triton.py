@@ -4,14 +4,12 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 import torch
 
-from lib import kernels
-
-ROOT = Path(__file__).parents[1]
+from lib.pairwise import sums
+from tests import ROOT
 
 # Ragged rows and columns, several spans of columns, several parts of them, stacked members, a distance that underflows.
 SIZES = [
@@ -110,7 +108,7 @@ def test_compiles_for_a_gpu(tmp_path):
 
 
 def test_triton_is_imported_for_a_gpu_only():
-    code = "import sys, torch; from lib.kernels import row_sums; row_sums(torch.randn(9, 2)); print('triton' in sys.modules)"
+    code = "import sys, torch; from lib.pairwise import sums; sums.row_sums(torch.randn(9, 2)); print('triton' in sys.modules)"
     run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "False"
 
@@ -128,4 +126,4 @@ class Described:
     [(True, "float32", 64, True), (True, "float32", 65, False), (True, "float64", 8, False), (False, "float32", 8, False)],
 )
 def test_the_gpu_takes_what_it_can_hold_in_single_precision(cuda, dtype, d, expected):
-    assert bool(kernels.fused(Described(cuda, getattr(torch, dtype), d))) is expected
+    assert bool(sums.fused(Described(cuda, getattr(torch, dtype), d))) is expected

@@ -1,14 +1,13 @@
 """What paper scale costs is worked out from what was measured: every change has its power, and chains take what they take."""
 
 import re
-from pathlib import Path
 
 import pytest
 
-from lib import runs
-from pipelines import scale
+from lib.workbook import runs
+from pipelines import costs
+from tests import ROOT
 
-ROOT = Path(__file__).parents[1]
 RUN = {"family": "f", "data": "d"}
 PARAMS = {
     "runs": {"a": RUN, "b": RUN},
@@ -41,33 +40,33 @@ HOURS = {
     ],
 )
 def test_a_stage_grows_with_each_change_by_its_power(name, old, new, factor):
-    assert scale.grown(name, old, new) == pytest.approx(factor)
+    assert costs.grown(name, old, new) == pytest.approx(factor)
 
 
 def test_parts_beside_each_other_do_not_multiply():
     changes = [("draws", 5, 10), ("sets.a.plan.epochs", 10, 30), ("sets.b.plan.epochs", 10, 70), ("x_budget.epochs", 1, 4)]
-    assert scale.factor(changes) == pytest.approx(2 * 7) and scale.factor([]) == 1.0
-    assert scale.factor([("frame.stride", 6, 3), ("budget.epochs", 1, 5)]) == pytest.approx(10)
+    assert costs.factor(changes) == pytest.approx(2 * 7) and costs.factor([]) == 1.0
+    assert costs.factor([("frame.stride", 6, 3), ("budget.epochs", 1, 5)]) == pytest.approx(10)
 
 
 def test_a_change_of_unknown_price_is_refused():
     with pytest.raises(ValueError, match=re.escape("plan.depth changes between embedded and paper; say in GROWS")):
-        scale.grown("plan.depth", 1, 2)
+        costs.grown("plan.depth", 1, 2)
 
 
 def test_a_chain_takes_what_it_takes():
-    assert scale.longest("study@s", PARAMS, HOURS) == 1 + 7 + 0.5
-    assert scale.longest("study@s", PARAMS, HOURS | {"trial@t": 8.0}) == 3 + 8
-    assert scale.needed("study@s", PARAMS) >= {"prepare@d", "train@a", "information_plane@b", "trial@t", "dynamics"}
+    assert costs.longest("study@s", PARAMS, HOURS) == 1 + 7 + 0.5
+    assert costs.longest("study@s", PARAMS, HOURS | {"trial@t": 8.0}) == 3 + 8
+    assert costs.needed("study@s", PARAMS) >= {"prepare@d", "train@a", "information_plane@b", "trial@t", "dynamics"}
 
 
 def test_every_change_of_paper_scale_has_its_price(tmp_path):
-    found = {cost.stage: cost for cost in scale.costs(ROOT, {"train-tanh": 20.0, "train-diabetes": 10.0})}
+    found = {cost.stage: cost for cost in costs.costs(ROOT, {"train-tanh": 20.0, "train-diabetes": 10.0})}
     old, new = (runs.parameters(ROOT, name) for name in ("embedded", "paper"))
     epochs = [p["runs"]["tanh"]["train"]["plan"]["epochs"] * len(p["seeds"]) for p in (old, new)]
-    assert found["train@tanh"] == scale.Cost("train@tanh", 20.0, pytest.approx(epochs[1] / epochs[0]))
+    assert found["train@tanh"] == costs.Cost("train@tanh", 20.0, pytest.approx(epochs[1] / epochs[0]))
     assert found["train@relu"].seconds is None and all(cost.factor >= 1 for cost in found.values())
-    text = scale.page(ROOT, list(found.values()), "this")
+    text = costs.page(ROOT, list(found.values()), "this")
     hours = (20 * found["train@tanh"].factor + 10 * found["train@diabetes"].factor) / 3600
     assert f"All of them take {hours:.1f} hours" in text and "{" not in text
     assert f"| train@tanh | 20.0 | {found['train@tanh'].factor:.3g} |" in text and "train@relu; " in text

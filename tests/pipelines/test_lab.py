@@ -17,11 +17,13 @@ import pytest
 from playwright.sync_api import expect, sync_playwright
 
 from pipelines import lab as entry
-from pipelines.notebook_file import KERNELSPEC
-from tests.pipeline.test_report import CHROMIUM, browser
-from tests.pipeline.toy import Toy
+from pipelines.runner.notebook_file import KERNELSPEC
+from tests import ROOT
+from tests.pipelines.test_report import CHROMIUM, browser
+from tests.toy import Toy
 
-ROOT = Path(__file__).parents[2]
+pytestmark = pytest.mark.programs
+
 START = "/lab/tree/notebooks/start_here.ipynb"
 
 
@@ -85,13 +87,14 @@ def test_the_workbook_is_what_it_serves(lab):
 
 def test_a_notebook_opened_by_hand_keeps_its_owners_habits(tmp_path):
     """Stages shut them out; what Lab fixes is what figures and results depend on."""
-    ask = "from traitlets.config.loader import PyFileConfigLoader as load; load('pipelines/jupyter_config.py').load_config()"
+    ask = "from traitlets.config.loader import PyFileConfigLoader as Load; "
+    ask += "Load('pipelines/setup/jupyter_config.py').load_config()"
     ask += "; import json, os; print(json.dumps(dict(os.environ)))"
     own = {"SHELL": "/bin/zsh", "LC_ALL": "de_DE.UTF-8", "IPYTHONDIR": str(tmp_path), "PYTHONSTARTUP": str(tmp_path / "a.py")}
     done = subprocess.run([sys.executable, "-c", ask], cwd=ROOT, env=os.environ | own, capture_output=True, text=True)
     after = json.loads(done.stdout)
     assert {name: after.get(name) for name in own} == own
-    assert after["PYTHONHASHSEED"] == "0" and after["MATPLOTLIBRC"].endswith("pipelines/matplotlibrc")
+    assert after["PYTHONHASHSEED"] == "0" and after["MATPLOTLIBRC"].endswith("pipelines/runner/matplotlibrc")
 
 
 def test_who_comes_by_ssh_is_told_the_tunnel(tmp_path):

@@ -1,23 +1,22 @@
 """Records are complete: each stands in for params.yaml, and what it names is there."""
 
 from contextlib import suppress
-from pathlib import Path
 
 import nbformat
 import pytest
 
-from lib import runs
 from lib.bottlenecks import chosen
-from lib.contests import published_words
+from lib.core.plan import planned
 from lib.data import DATASETS, annotations, public
 from lib.data.addresses import SOURCES
 from lib.data.annotations import ANNOTATED
 from lib.data.series import SERIES
-from lib.plan import planned
+from lib.experiments.concepts_on_real_data import published_sentences
+from lib.workbook import runs
 from pipelines import record
-from pipelines.notebook_file import declared, typed
+from pipelines.runner.notebook_file import declared, typed
+from tests import ROOT
 
-ROOT = Path(__file__).parents[1]
 RECORDS = sorted((ROOT / "pipelines/records").glob("*.yaml"))
 TABLES = ("california_housing", "beijing_pm25", "bike_sharing", "appliances_energy")
 PUBLIC = {  # what records read that does not ship with the repository
@@ -85,7 +84,7 @@ def test_with_weights_a_record_has_pictures_and_sentences_too():
     without = record.fetched(ROOT, params)
     params["trials"]["annotated_sets"]["parameters"]["weights"] = {"tag": "ViT-L-14", "pretrained": "openai"}
     more = record.fetched(ROOT, params)
-    named = {f"{source}/{file}" for source, file in published_words.files(["data_batch_1"])}
+    named = {f"{source}/{file}" for source, file in published_sentences.files(["data_batch_1"])}
     assert more.keys() - without.keys() == named and "cifar10/data_batch_1" in named and without.items() < more.items()
 
 

@@ -1,13 +1,11 @@
 """What replays are compared with is of this very lock, and has the verdicts that are expected."""
 
-from pathlib import Path
-
 import pytest
 
-from lib import runs
+from lib.workbook import runs
 from pipelines import replay
+from tests import ROOT
 
-ROOT = Path(__file__).parents[1]
 STORED = runs.read_json(ROOT / replay.REFERENCE)
 
 

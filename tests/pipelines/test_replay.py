@@ -7,9 +7,11 @@ import subprocess
 import nbformat
 import pytest
 
-from lib import runs
+from lib.workbook import runs
 from pipelines import replay
-from tests.pipeline.toy import STAGES, Toy
+from tests.toy import STAGES, Toy
+
+pytestmark = pytest.mark.programs
 
 CLAIM = {"measured": 0.5, "spread": 0.1, "rule": "gap > 0", "verdict": "holds"}
 STAGE = {"cmd": "run", "params": {"params.yaml": {"seeds": [0]}}, "deps": {"lib": "a"}, "outs": {"runs/a": "b"}}
@@ -88,7 +90,9 @@ def accepted(tmp_path_factory):
     toy = Toy(tmp_path_factory.mktemp("toy"))
     toy.environment.pop("PYTHONPATH", None)
     toy.change(
-        "pipelines/warm.py", "LIBRARIES = (", 'LIBRARIES = ("ipykernel.kernelapp", "ipykernel.debugger", "numpy", "torch") or ('
+        "pipelines/runner/warm.py",
+        "LIBRARIES = (",
+        'LIBRARIES = ("ipykernel.kernelapp", "ipykernel.debugger", "numpy", "torch") or (',
     )
     book = nbformat.read(toy.root / "notebooks/toy.ipynb", 4)
     book.cells[0].source += '\nrule = "drawn > 0"'

@@ -11,9 +11,11 @@ import pytest
 from markupsafe import Markup
 from playwright.sync_api import sync_playwright
 
-from lib import runs
-from pipelines import workspace
+from lib.workbook import runs
 from pipelines.report import templates
+from pipelines.runner import workspace
+
+pytestmark = pytest.mark.programs
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 browser = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")

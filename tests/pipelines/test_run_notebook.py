@@ -8,7 +8,9 @@ import nbformat
 import psutil
 import pytest
 
-from tests.pipeline.toy import Toy
+from tests.toy import Toy
+
+pytestmark = pytest.mark.programs
 
 
 @pytest.fixture
@@ -32,7 +34,7 @@ def test_every_notebook_that_is_none_is_named_and_nothing_is_copied(toy):
     before = (toy.root / "build/notebooks/toy.ipynb").read_bytes()
     (toy.root / "notebooks/empty.ipynb").write_text("")
     (toy.root / "notebooks/merged.ipynb").write_text("<<<<<<< HEAD\n{}\n")
-    done = toy.python("-m", "pipelines.strip")
+    done = toy.python("-m", "pipelines.runner.strip")
     assert done.returncode == 1 and "Traceback" not in done.stderr
     assert "stage strip failed: notebooks/empty.ipynb:1 is empty" in done.stderr
     assert "notebooks/merged.ipynb:1 holds a merge conflict" in done.stderr

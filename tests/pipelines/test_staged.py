@@ -9,8 +9,7 @@ import pytest
 
 from pipelines import staged
 from pipelines.notebooks import committed
-
-ROOT = Path(__file__).parents[1]
+from tests import ROOT
 
 
 @pytest.fixture

@@ -18,11 +18,13 @@ import pytest
 import requests
 from distributed import Client, Security
 
-from pipelines.notebook_file import KERNELSPEC
-from pipelines.sweep_point import numbers
-from tests.pipeline.keyboard import hear
-from tests.pipeline.test_runner import processes_end_in, wait_for
-from tests.pipeline.toy import Toy
+from pipelines.runner.notebook_file import KERNELSPEC
+from pipelines.sweeping.point import numbers
+from tests.keyboard import hear
+from tests.pipelines.test_run_notebook import processes_end_in, wait_for
+from tests.toy import Toy
+
+pytestmark = pytest.mark.programs
 
 POINT = """
 import json, os, pathlib, time
@@ -60,7 +62,7 @@ class Swept(Toy):
         super().__init__(root)
         self.environment.pop("PYTHONPATH", None)
         libraries = '("ipykernel.kernelapp", "ipykernel.debugger", "numpy", "torch", "matplotlib.pyplot") or ('
-        self.change("pipelines/warm.py", "LIBRARIES = (", f"LIBRARIES = {libraries}")
+        self.change("pipelines/runner/warm.py", "LIBRARIES = (", f"LIBRARIES = {libraries}")
         for name, parameters, body in (
             ("point", 'x = 1\nrate = 0.5\nwait = 0.0\nbad = 99\ndies = -1\nplan = {"k": 1}\nout = "build/scratch"', POINT),
             ("leaks", f'x = 1\nhome = "{root.resolve()}"\nout = "build/scratch"', LEAKS),

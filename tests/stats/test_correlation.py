@@ -9,8 +9,8 @@ import pytest
 import torch
 from scipy import stats
 
-from lib import generalisation
-from lib.correlation import bootstrap, correlations, interval
+from lib.experiments.bottleneck_generalisation import measures
+from lib.stats.correlation import bootstrap, correlations, interval
 
 SCIPY = {"spearman": stats.spearmanr, "pearson": stats.pearsonr, "kendall": stats.kendalltau}
 
@@ -84,23 +84,23 @@ def test_refuses_what_does_not_pair(x, y, message):
 @pytest.fixture(scope="module")
 def table():
     g = np.random.default_rng(0)
-    names = (*generalisation.CODES, *generalisation.WEIGHTS, *generalisation.SIZES, "gap")
+    names = (*measures.CODES, *measures.WEIGHTS, *measures.SIZES, "gap")
     return pd.DataFrame({name: g.random(24) for name in names}).assign(seed=np.arange(24) % 2, instance=np.arange(24) % 3)
 
 
 def test_the_combined_measure_gives_both_parts_one_mean():
     code, weights = torch.tensor([1.0, 2.0, 3.0]), torch.tensor([10.0, 0.0, 20.0])
-    assert generalisation.combined(code, weights).tolist() == pytest.approx([3.0, 2.0, 7.0])
-    assert generalisation.combined(code, weights, scaled=False).tolist() == [11.0, 2.0, 23.0]
+    assert measures.combined(code, weights).tolist() == pytest.approx([3.0, 2.0, 7.0])
+    assert measures.combined(code, weights, scaled=False).tolist() == [11.0, 2.0, 23.0]
 
 
 def test_the_bound_grows_as_the_root_of_the_information():
     code, weights = torch.tensor([3.0, 12.0]), torch.tensor([1.0, 4.0])
-    assert generalisation.bound_shape(code, weights, n=25).tolist() == pytest.approx([0.4, 0.8])
+    assert measures.bound_shape(code, weights, n=25).tolist() == pytest.approx([0.4, 0.8])
 
 
 def test_all_combinations_are_there(table):
-    found = generalisation.with_combined(table)
+    found = measures.with_combined(table)
     assert len(found.columns) - len(table.columns) == 4 * 4 * 2
     raw = found["raw_xz_mc+all_multi_jensen"]
     np.testing.assert_allclose(raw, table.xz_mc + table.all_multi_jensen)
@@ -108,7 +108,7 @@ def test_all_combinations_are_there(table):
 
 def test_groups_are_scaled_and_correlated_by_themselves(table):
     name = "xz_mc+encoder_single_jensen"
-    found = generalisation.by_group(table, [name, "norm_sum"], ["seed", "instance"])
+    found = measures.by_group(table, [name, "norm_sum"], ["seed", "instance"])
     part = table[(table.seed == 1) & (table.instance == 2)]
     scale = part.xz_mc.mean() / part.encoder_single_jensen.mean()
     expected = stats.kendalltau(part.xz_mc + scale * part.encoder_single_jensen, part.gap).statistic
@@ -119,7 +119,7 @@ def test_groups_are_scaled_and_correlated_by_themselves(table):
 
 
 def test_against_the_gap_is_a_row_for_each_coefficient(table):
-    found = generalisation.against_gap(table, ["xz_mc", "norm_sum"], draws=50)
+    found = measures.against_gap(table, ["xz_mc", "norm_sum"], draws=50)
     assert list(found.measure) == ["xz_mc"] * 3 + ["norm_sum"] * 3 and set(found.coefficient) == set(SCIPY)
     row = found[(found.measure == "norm_sum") & (found.coefficient == "spearman")].squeeze()
     assert row.value == pytest.approx(stats.spearmanr(table.norm_sum, table.gap).statistic) and row.low < row.value < row.high

@@ -6,8 +6,8 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from lib import episodes
-from lib.episodes import Episode
+from lib.stats import episodes
+from lib.stats.episodes import Episode
 
 
 def wave(records=61, periods=3):

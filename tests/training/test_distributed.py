@@ -3,22 +3,22 @@
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pandas as pd
 import pytest
 import torch
 from lightning_fabric import Fabric
 
-from lib import runs, spread, train
 from lib.bottlenecks import BOTTLENECKS, chosen
+from lib.core.plan import Plan
+from lib.core.types import Table
 from lib.data import prepared
 from lib.data.synthetic import linear_gaussian
-from lib.nets import Bottleneck
-from lib.plan import Plan
-from lib.types import Table
+from lib.nets.stacked import Bottleneck
+from lib.training import distributed, loop
+from lib.workbook import runs
+from tests import ROOT
 
-ROOT = Path(__file__).parents[1]
 METHODS = {"plain": {"betas": [0.0]}, "vib": {"betas": [0.0, 0.1]}}
 PLAN = {"epochs": 8, "batch": 32, "lr": 0.01, "clip": 1.0, "records": 8}
 SECTION = {"methods": METHODS, "shape": {"hidden": [8], "code": 2, "decoder": [8], "activation": "tanh"}, "plan": PLAN}
@@ -33,7 +33,7 @@ def histories(tmp_path_factory):
     prepared.write(root / "data", Table(drawn.x, drawn.y, ["a", "b", "c"], "y"), seeds=[0, 1], fractions=(0.64, 0.16, 0.2))
     for name in ("lib", "pipelines"):
         (root / name).symlink_to(ROOT / name)
-    text = "import sys; sys.path.insert(0, '.'); from lib import runs; import pipelines.train_spread as t\n"
+    text = "import sys; sys.path.insert(0, '.'); from lib import runs; import pipelines.train_distributed as t\n"
     text += f"runs.parameters = lambda: {dict(seeds=[0, 1], mine=SECTION)!r}\nt.main()\n"
     (root / "run.py").write_text(text)
     found = {}
@@ -63,21 +63,21 @@ def test_a_batch_that_cannot_be_shared_is_refused(monkeypatch):
     monkeypatch.setattr(type(fabric), "world_size", 3)
     terms, betas = chosen("plain", {"betas": [0.0]})
     x = torch.randn(1, 60, 3)
-    split = train.Split(*(train.Rows(x, x[..., :1]) for _ in range(3)))
+    split = loop.Split(*(loop.Rows(x, x[..., :1]) for _ in range(3)))
     model = Bottleneck([0], 3, 1, SECTION["shape"])
     with pytest.raises(ValueError, match="a batch of 32 rows cannot be shared by 3 processes; choose a multiple"):
-        train.fit(fabric, model, terms, split, Plan(epochs=1, batch=32, lr=0.1), train.Members("plain", [0], betas))
+        loop.fit(fabric, model, terms, split, Plan(epochs=1, batch=32, lr=0.1), loop.Members("plain", [0], betas))
 
 
 @pytest.mark.parametrize("name", BOTTLENECKS)
 def test_what_is_no_mean_over_rows_is_refused(name):
     generator = torch.Generator().manual_seed(0)
-    part = train.Rows(*(torch.randn(2, 60, d, generator=generator) for d in (3, 1)))
+    part = loop.Rows(*(torch.randn(2, 60, d, generator=generator) for d in (3, 1)))
     model = Bottleneck([0, 0, 1, 1], 3, 1, SECTION["shape"])
     shared = {"label": name, "betas": 2, "batch": 48}
-    spread.check(model, BOTTLENECKS[name], part, processes=1, **shared)
+    distributed.check(model, BOTTLENECKS[name], part, processes=1, **shared)
     if name in ("plain", "vib", "weight_decay"):
-        spread.check(model, BOTTLENECKS[name], part, processes=2, **shared)
+        distributed.check(model, BOTTLENECKS[name], part, processes=2, **shared)
     else:
         with pytest.raises(ValueError, match=f"{name} compares rows in pairs or adds them up, so that 2 processes"):
-            spread.check(model, BOTTLENECKS[name], part, processes=2, **shared)
+            distributed.check(model, BOTTLENECKS[name], part, processes=2, **shared)

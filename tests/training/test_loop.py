@@ -6,12 +6,13 @@ import os
 import pytest
 import torch
 
-from lib import checkpoint, nets, train
 from lib.bottlenecks import chosen
+from lib.core.plan import Plan, epochs_recorded, planned
+from lib.core.types import Rows, Split
 from lib.data.synthetic import linear_gaussian
-from lib.nets import Bottleneck
-from lib.plan import Plan, epochs_recorded, planned
-from lib.types import Rows, Split
+from lib.nets import stacked
+from lib.nets.stacked import Bottleneck
+from lib.training import checkpoint, loop
 
 SHAPE = {"hidden": [8], "code": 2, "decoder": [8], "activation": "tanh"}
 PLAN = Plan(epochs=6, batch=16, lr=0.01, records=6)
@@ -19,7 +20,7 @@ PLAN = Plan(epochs=6, batch=16, lr=0.01, records=6)
 
 @pytest.fixture(scope="module")
 def fabric():
-    return train.one_device("cpu")
+    return loop.one_device("cpu")
 
 
 @pytest.mark.filterwarnings("error")
@@ -27,11 +28,11 @@ def test_one_device_is_alone_whatever_cluster_there_is(tmp_path, monkeypatch):
     (tmp_path / "srun").write_text("#!/bin/sh\n")
     (tmp_path / "srun").chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-    assert train.one_device("cpu").world_size == 1
+    assert loop.one_device("cpu").world_size == 1
     job = {"SLURM_JOB_ID": "7", "SLURM_JOB_NAME": "sweep", "SLURM_NTASKS": "4", "SLURM_PROCID": "2", "SLURM_LOCALID": "2"}
     for name, value in job.items():
         monkeypatch.setenv(name, value)
-    own = train.one_device("cpu")
+    own = loop.one_device("cpu")
     assert (own.world_size, own.global_rank, own.is_global_zero) == (1, 0, True)
 
 
@@ -46,9 +47,9 @@ def data(seeds=2, n=80):
 def fitted(fabric, split, *, seeds=(0, 1), betas=(0.0, 0.1), label="vib", plan=PLAN, path=None, after=None):
     terms, _ = chosen(label, {"betas": list(betas)})
     model = Bottleneck([s for s in seeds for _ in betas], 3, 1, SHAPE)
-    members = train.Members(label, list(seeds), list(betas))
+    members = loop.Members(label, list(seeds), list(betas))
     try:
-        result = train.fit(fabric, model, after or terms, split, plan, members, checkpoint=path)
+        result = loop.fit(fabric, model, after or terms, split, plan, members, checkpoint=path)
     except KeyboardInterrupt:
         return model, None
     return model, result
@@ -63,7 +64,7 @@ def test_a_linear_net_finds_the_least_squares_solution(fabric):
     model = Bottleneck([0], 3, 1, {"hidden": [], "code": 3, "activation": "tanh"})
     terms, betas = chosen("plain", {"betas": [0.0]})
     plan = Plan(epochs=300, batch=400, lr=0.02, select="last", records=1)
-    train.fit(fabric, model, terms, split, plan, train.Members("plain", [0], betas))
+    loop.fit(fabric, model, terms, split, plan, loop.Members("plain", [0], betas))
     x = torch.cat([split.train.x[0], torch.ones(400, 1)], 1)
     best = torch.linalg.lstsq(x, split.train.y[0]).solution
     with torch.no_grad():
@@ -101,7 +102,7 @@ def test_resumes_bit_for_bit(fabric, tmp_path, monkeypatch, stop):
     split, path = data(), tmp_path / "checkpoint.safetensors"
     plan = PLAN._replace(snapshots=True)
     whole, result = fitted(fabric, split, plan=plan)
-    monkeypatch.setattr(train, "SAVE_EVERY", -1.0)
+    monkeypatch.setattr(loop, "SAVE_EVERY", -1.0)
     save, saves = checkpoint.Progress.save, []
 
     def interrupted(self, *arguments):
@@ -127,7 +128,7 @@ def test_a_checkpoint_of_other_settings_is_not_gone_on_from(fabric, tmp_path, mo
     terms, betas = chosen("nib", {"betas": [0.0, 0.1], "deviation": 1.0})
     model = Bottleneck([0, 0, 1, 1], 3, 1, SHAPE)
     progress = checkpoint.Progress(model, torch.optim.Adam(model.parameters()), [], 4)
-    members = train.Members("nib", [0, 1], betas)
+    members = loop.Members("nib", [0, 1], betas)
     before = progress.fingerprint((members, PLAN, terms.keywords), split.train)
     assert before == progress.fingerprint((members, PLAN, terms.keywords), split.train)
     after = {
@@ -182,7 +183,7 @@ def test_selection_keeps_the_best_validation_epoch_of_each_member(fabric):
     plan = PLAN._replace(epochs=40, records=40, lr=0.05)
     model, result = fitted(fabric, split, label="plain", betas=(0.0,), plan=plan)
     terms, _ = chosen("plain", {"betas": [0.0]})
-    scores = train.score(model, terms, split.valid, train.Members("plain", [0, 1], [0.0]))
+    scores = loop.score(model, terms, split.valid, loop.Members("plain", [0, 1], [0.0]))
     for seed in (0, 1):
         valid = {row["epoch"]: row["valid"] for row in result.history if row["seed"] == seed}
         assert scores[seed].item() == pytest.approx(min(valid.values()), rel=1e-6)
@@ -193,8 +194,8 @@ def test_scores_do_not_depend_on_the_blocks(fabric):
     split = data(n=300)
     model, _ = fitted(fabric, split, label="nib", plan=PLAN._replace(epochs=1))
     terms, _ = chosen("nib", {"betas": [0.0, 0.1]})
-    members = train.Members("nib", [0, 1], [0.0, 0.1])
-    whole, parts = (train.score(model, terms, split.train, members, block=b) for b in (1000, 299))
+    members = loop.Members("nib", [0, 1], [0.0, 0.1])
+    whole, parts = (loop.score(model, terms, split.train, members, block=b) for b in (1000, 299))
     torch.testing.assert_close(whole, parts)
 
 
@@ -204,7 +205,7 @@ def test_clipping_bounds_each_members_gradient_alone():
         p.grad = torch.ones_like(p)
         p.grad[1] *= 1e-6
     before = [p.grad[1].clone() for p in model.parameters()]
-    nets.clip_members(model, 1.0)
+    stacked.clip_members(model, 1.0)
     norm = torch.cat([p.grad[0].flatten() for p in model.parameters()]).norm()
     assert norm.item() == pytest.approx(1.0, rel=1e-5)
     assert all(torch.equal(p.grad[1], b) for p, b in zip(model.parameters(), before, strict=True))

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.distributions import LowRankMultivariateNormal, MultivariateNormal
 
-from lib import swag
+from lib.training import swag
 
 
 def path_of(points, rank):

@@ -11,11 +11,14 @@ import pandas as pd
 import pytest
 from playwright.sync_api import expect
 
-from lib import runs
-from tests.pipeline.test_explorer import opened
-from tests.pipeline.test_report import browser
-from tests.pipeline.test_runner import processes_end_in, wait_for
-from tests.pipeline.toy import ROOT, STAGES, Toy
+from lib.workbook import runs
+from tests import ROOT
+from tests.pipelines.test_report import browser
+from tests.pipelines.test_run_notebook import processes_end_in, wait_for
+from tests.toy import STAGES, Toy
+from tests.widgets.browser.test_explorer import opened
+
+pytestmark = pytest.mark.programs
 
 SWEEP = "notebook: toy\npoints:\n  list: [{epochs: 1}, {epochs: 2, mode: nan}, {epochs: 3}]\n"
 

@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lib import explore, notebook, plot
+from lib.widgets import explorers, planes
+from lib.workbook import plot
 
 
 def paths(epochs=40, layers=5, seeds=20):
@@ -40,10 +41,10 @@ def dots(svg):
 
 
 def test_points_lie_where_matplotlib_puts_them():
-    made = explore.frame((-1.0, 3.0), (10.0, 20.0), "x", "y")
+    made = planes.frame((-1.0, 3.0), (10.0, 20.0), "x", "y")
     with plot.style():
-        figure, ax = plt.subplots(figsize=explore.SIZE)
-        figure.get_layout_engine().set(rect=explore.AXES)
+        figure, ax = plt.subplots(figsize=planes.SIZE)
+        figure.get_layout_engine().set(rect=planes.AXES)
         ax.set(xlim=(-1, 3), ylim=(10, 20), xlabel="x", ylabel="y")
         ax.scatter([0.0, 2.5], [11.0, 19.5])
         buffer = io.StringIO()
@@ -55,7 +56,7 @@ def test_points_lie_where_matplotlib_puts_them():
 
 
 def test_the_plane_shows_the_chosen_points_and_says_what_they_are():
-    svg = explore.plane(paths(), epoch=7, layers=[2, 3], seeds=[0, 5])
+    svg = planes.plane(paths(), epoch=7, layers=[2, 3], seeds=[0, 5])
     assert [title for *_, title in dots(svg)] == [
         f"tanh, layer {layer}, seed {seed}, epoch 7" for layer in (2, 3) for seed in (0, 5)
     ]
@@ -63,26 +64,26 @@ def test_the_plane_shows_the_chosen_points_and_says_what_they_are():
 
 
 def test_the_frame_stands_still_while_points_move():
-    early, late = (explore.plane(paths(), epoch=e, layers=[1], seeds=[0]) for e in (1, 40))
+    early, late = (planes.plane(paths(), epoch=e, layers=[1], seeds=[0]) for e in (1, 40))
     strip = lambda svg: re.sub(r"<circle.*?</circle>", "", svg)  # noqa: E731
     assert strip(early) == strip(late) and dots(early)[0][0] < dots(late)[0][0] and dots(early)[0][1] > dots(late)[0][1]
 
 
 def test_capacity_shows_betas_in_the_range_and_escapes_names():
-    svg = explore.capacity(codes(), methods=["nib<&>"], betas=(0.1, 1.0), seeds=[1])
+    svg = planes.capacity(codes(), methods=["nib<&>"], betas=(0.1, 1.0), seeds=[1])
     assert [title for *_, title in dots(svg)] == [f"nib&lt;&amp;&gt;, beta {b}, seed 1, diabetes" for b in ("0.1", "1")]
 
 
 def test_values_that_are_all_equal_have_a_frame():
-    assert explore.spanned(pd.Series([2.0, 2.0])) == (1.0, 3.0)
+    assert planes.spanned(pd.Series([2.0, 2.0])) == (1.0, 3.0)
 
 
 def test_redrawing_takes_less_than_a_tenth_of_a_second():
     table, all_of = paths(epochs=100), {"layers": range(1, 6), "seeds": range(20)}
-    explore.plane(table, epoch=1, **all_of)
+    planes.plane(table, epoch=1, **all_of)
     begin = time.process_time()
     for epoch in range(1, 11):
-        explore.plane(table, epoch=epoch, **all_of)
+        planes.plane(table, epoch=epoch, **all_of)
     assert (time.process_time() - begin) / 10 < 0.1
 
 
@@ -91,7 +92,7 @@ def picture(panel):
 
 
 def test_a_slider_redraws_the_plane():
-    panel = notebook.plane_explorer(paths())
+    panel = explorers.plane_explorer(paths())
     slider, layers, seeds = panel.children[0].children
     assert slider.value == 40 and len(dots(picture(panel))) == 100
     slider.value = 3
@@ -101,7 +102,7 @@ def test_a_slider_redraws_the_plane():
 
 
 def test_a_range_of_betas_redraws_capacity():
-    panel = notebook.capacity_explorer(codes())
+    panel = explorers.capacity_explorer(codes())
     betas, methods, _ = panel.children[0].children
     betas.value = (0.0, 0.0)
     methods.value = ("vib",)
@@ -110,7 +111,7 @@ def test_a_range_of_betas_redraws_capacity():
 
 def test_the_menu_changes_the_table():
     tables = {"tanh": paths(), "small": paths(epochs=2, layers=1, seeds=1)}
-    whole = notebook.explorer(tables, notebook.plane_explorer, "run")
+    whole = explorers.explorer(tables, explorers.plane_explorer, "run")
     menu, place = whole.children
     menu.value = "small"
     assert len(dots(picture(place.children[0]))) == 1
@@ -119,4 +120,4 @@ def test_the_menu_changes_the_table():
 @pytest.mark.parametrize("control", ["layers", "seeds"])
 def test_nothing_chosen_shows_an_empty_frame(control):
     chosen = {"layers": [1], "seeds": [0]} | {control: []}
-    assert dots(explore.plane(paths(), epoch=1, **chosen)) == []
+    assert dots(planes.plane(paths(), epoch=1, **chosen)) == []

@@ -4,20 +4,20 @@ import json
 import math
 import os
 import re
-from pathlib import Path
 
 import ipywidgets as widgets
 import nbformat
 import pytest
 
-from lib import board, launch, runs
-from lib import fields as cells
 from lib.bottlenecks import BOTTLENECKS
 from lib.data import DATASETS
-from lib.fields import allowed, fields, literal
-from pipelines.notebook_file import read_notebook
+from lib.widgets import launch
+from lib.workbook import parameters as cells
+from lib.workbook import runs, status
+from lib.workbook.parameters import allowed, fields, literal
+from pipelines.runner.notebook_file import read_notebook
+from tests import ROOT
 
-ROOT = Path(__file__).parents[1]
 CELL = """
 rate = 0.003  # 1e-5 to 0.1, log
 share = 0.5  # 0 to 1
@@ -108,8 +108,8 @@ def test_a_launcher_that_cannot_know_how_stages_stand_says_why(monkeypatch):
     def fail(root):
         raise ValueError("dvc status failed: ERROR: <locked>")
 
-    monkeypatch.setattr(board, "changed", fail)
-    monkeypatch.setattr(board, "stages", lambda root: {"train@tanh": "train-tanh", "never": "never"})
+    monkeypatch.setattr(status, "changed", fail)
+    monkeypatch.setattr(status, "stages", lambda root: {"train@tanh": "train-tanh", "never": "never"})
     said, table, *_ = launch.launcher().children[-1].children
     assert said.value == "<pre>dvc status failed: ERROR: &lt;locked&gt;</pre>"
     shown = table.children[1].value

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lib import charts, plot
+from lib.workbook import charts, plot
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from lib import runs
+from lib.workbook import runs
 
 
 def test_an_overlay_changes_leaves_and_keeps_the_rest():

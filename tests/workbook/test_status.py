@@ -7,11 +7,11 @@ import re
 import pandas as pd
 import pytest
 
-from lib import board
+from lib.workbook import status as board
 
 PARAMS = "scale: embedded\nseeds: [0]\nruns: {a: {}, b: {}, c: {}}\n"
 STAGES = """stages:
-  strip: {cmd: exec python -m pipelines.strip}
+  strip: {cmd: exec python -m pipelines.runner.strip}
   train:
     foreach: ${runs}
     do: {cmd: "exec python -m pipelines.run_notebook toy reports/notebooks/train-${key}.ipynb runs.${key} out=runs/${key}"}

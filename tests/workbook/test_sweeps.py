@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from lib import sweeps
+from lib.workbook import sweeps
 
 
 @pytest.mark.parametrize("seed", range(5))

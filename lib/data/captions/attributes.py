@@ -4,7 +4,7 @@ import torch
 from numpy.random import SeedSequence
 from torch import Tensor
 
-from lib import checks
+from lib.core import checks
 
 ATTRIBUTES = {
     "shape": ("circle", "square", "triangle", "star", "ring", "cross"),

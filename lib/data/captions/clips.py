@@ -5,7 +5,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from lib import checks
+from lib.core import checks
 from lib.data.captions.attributes import COLUMN, NOWHERE, draw, stream
 from lib.data.captions.scenes import SIDE, layout, paint
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from lib import checks
+from lib.core import checks
 from lib.data.captions.attributes import COLUMN, attributes, draw, stream
 from lib.data.captions.shapes import outline
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from lib import checks
+from lib.core import checks
 from lib.data.captions.attributes import ATTRIBUTES, COLUMN, attributes, stream
 
 OPENERS = ("a picture of", "a photo of", "an image of", "a drawing of", "there is", "here we see")

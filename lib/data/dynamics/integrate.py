@@ -7,7 +7,7 @@ import numba
 import torch
 from torch import Tensor
 
-from lib import checks
+from lib.core import checks
 
 Field = Callable[[Tensor], Tensor]
 

@@ -6,9 +6,9 @@ import torch
 from scipy.linalg import solve_discrete_lyapunov
 from torch import Tensor
 
-from lib import checks
+from lib.core import checks
+from lib.core.types import Trajectories
 from lib.data.dynamics.integrate import asked, uniform
-from lib.types import Trajectories
 
 TURNING, TURN, FAST = 0.99, 0.3, (0.9, 0.5)  # eigenvalues of one unit of time: 0.99 e^(+-0.3i), 0.9 and 0.5
 

@@ -7,9 +7,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lib import checks
+from lib.core import checks
+from lib.core.types import Trajectories
 from lib.data.dynamics.integrate import asked, compiled, finite, parts, uniform
-from lib.types import Trajectories
 
 SIGMA, RHO, BETA = 10.0, 28.0, 8 / 3
 LONGEST = 0.01  # time of one Runge-Kutta step

@@ -6,9 +6,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lib import checks
+from lib.core import checks
+from lib.core.types import Trajectories
 from lib.data.dynamics.integrate import asked
-from lib.types import Trajectories
 
 
 def noisy_logistic(*, trajectories: int, steps: int, seed: int, power: int = 10) -> Trajectories:

@@ -7,8 +7,8 @@ import torch
 from scipy.integrate import solve_ivp
 from torch import Tensor
 
+from lib.core.types import Trajectories
 from lib.data.dynamics.integrate import Field, asked, rk4, rk4_step, uniform
-from lib.types import Trajectories
 
 LONGEST = 0.01  # time of one Runge-Kutta step
 

@@ -8,9 +8,9 @@ from PIL import Image, ImageDraw
 from scipy.special import ellipj, ellipk
 from torch import Tensor
 
-from lib import checks
+from lib.core import checks
+from lib.core.types import Trajectories
 from lib.data.dynamics.integrate import asked, uniform
-from lib.types import Trajectories
 
 GRAVITY = 9.81  # over a length of 1 m
 SIDE, ARM, WIDTH = 48, 22, 4  # pixels

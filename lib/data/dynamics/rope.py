@@ -5,9 +5,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from lib import checks
+from lib.core import checks
+from lib.core.types import Trajectories
 from lib.data.dynamics.integrate import asked, finite, parts, uniform
-from lib.types import Trajectories
 
 REST = 0.3 * 1.075  # length of a spring between neighbours
 LONGEST = 0.001  # time of one step: damping of 300 / s allows twice as much

@@ -6,9 +6,9 @@ import torch
 from scipy.optimize import brentq
 from torch import Tensor
 
-from lib import checks
+from lib.core import checks
+from lib.core.types import Trajectories
 from lib.data.dynamics.integrate import asked, finite, uniform
-from lib.types import Trajectories
 
 GRAVITY = 9.81
 COURANT = 0.4  # share of a cell that the fastest wave may cross in one step

@@ -8,7 +8,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from lib.types import Trajectories
+from lib.core.types import Trajectories
 
 SHORT = 64  # numbers of a truth that facts.json shows; longer ones lie beside the snapshots
 FILES = ("x.safetensors", "facts.json")

@@ -6,10 +6,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lib import checks
+from lib.core import checks
+from lib.core.types import Trajectories
 from lib.data.dynamics.integrate import asked, uniform
 from lib.data.dynamics.lattice import Channel, march, still
-from lib.types import Trajectories
 
 LENGTH, HEIGHT, CENTRE = 22.0, 4.1, 2.0  # of the channel, and the cylinder's middle from inlet and floor, in diameters
 FASTEST = 0.07  # mean inflow in cells a step: the sound travels at 0.577

@@ -5,9 +5,9 @@ import math
 import torch
 from torch import Tensor
 
-from lib import checks
+from lib.core import checks
+from lib.core.types import Trajectories
 from lib.data.dynamics.integrate import Field, asked, etdrk4, finite, parts, uniform
-from lib.types import Trajectories
 
 LONGEST = {"kuramoto_sivashinsky": 0.05, "burgers": 0.002}  # time of one step
 

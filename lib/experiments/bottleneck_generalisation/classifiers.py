@@ -13,13 +13,14 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from lib import checks, swag
 from lib.bottlenecks.stochastic import Layout, StochasticNets, initial, target_information_terms
+from lib.core import checks
+from lib.core.processes import each
+from lib.core.progress import bar
+from lib.core.types import Rows, Terms
 from lib.data.blobs import CLASSES, Blobs, blobs
 from lib.estimators.channel import mi_channel, mi_channel_jensen, pair_densities
-from lib.processes import each
-from lib.progress import bar
-from lib.types import Rows, Terms
+from lib.training import swag
 
 
 class Grid(NamedTuple):

@@ -7,7 +7,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from lib.correlation import correlations, interval
+from lib.stats.correlation import correlations, interval
 
 CODES = ("xz_mc", "xz_given_y_mc", "xz_jensen", "xz_given_y_jensen")
 WEIGHTS = ("encoder_single_jensen", "encoder_multi_jensen", "all_single_jensen", "all_multi_jensen")

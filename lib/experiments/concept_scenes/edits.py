@@ -13,15 +13,15 @@ from lib.concepts import leakage, posthoc, sparse
 from lib.concepts.baselines import zero_shot
 from lib.concepts.bottleneck import ConceptModel, accuracy, predict
 from lib.concepts.discover import name_units
-from lib.contests.concept_methods import METHODS, Budget, Case, case, names_of
-from lib.contests.concept_names import agrees
-from lib.contests.concepts import Models, Source, shots
-from lib.contests.scene_embeddings import BACKGROUNDS, HELD_OUT, drawn, labels
-from lib.contests.side_by_side import Tables
+from lib.concepts.meaning import agrees
+from lib.concepts.methods import METHODS, Budget, Case, case, names_of
+from lib.concepts.scenes import BACKGROUNDS, HELD_OUT, drawn, labels
+from lib.core.precision import usual
+from lib.core.types import Rows, Words
 from lib.data.captions.attributes import favourite
 from lib.data.embeddings import Embedded
-from lib.precision import usual
-from lib.types import Rows, Words
+from lib.experiments.concept_scenes.table import Models, Source, shots
+from lib.koopman.members import Tables
 
 KINDS = ("contrastive", "gumbel", "gumbel_all", "entmax", "bernoulli")
 CHANNELS = (16, 32, 64)

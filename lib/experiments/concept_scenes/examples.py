@@ -8,11 +8,11 @@ from torch import Tensor
 from lib.concepts import agreement
 from lib.concepts.bottleneck import ConceptModel, explain, intervene, predict
 from lib.concepts.capacity import by_effect
-from lib.contests.concept_methods import METHODS, Case
-from lib.contests.concept_names import slopes
-from lib.contests.scene_embeddings import drawn
+from lib.concepts.meaning import slopes
+from lib.concepts.methods import METHODS, Case
+from lib.concepts.scenes import drawn
+from lib.core.digits import settled
 from lib.data.embeddings import Embedded
-from lib.digits import settled
 
 CORRECTED = 5  # concepts that a person sets, one after another
 

@@ -9,11 +9,11 @@ from torch import Tensor
 
 from lib.concepts import capacity, leakage, posthoc
 from lib.concepts.bottleneck import ConceptModel, accuracy
-from lib.contests.concept_methods import FEW, FULL, METHODS, PATHS, Budget, Case, case
-from lib.contests.concept_names import agrees
-from lib.contests.side_by_side import Tables, together
+from lib.concepts.meaning import agrees
+from lib.concepts.methods import FEW, FULL, METHODS, PATHS, Budget, Case, case
+from lib.core.types import Rows
 from lib.data.embeddings import Embedded
-from lib.types import Rows
+from lib.koopman.members import Tables, together
 
 Source = Callable[[int], Embedded]
 Models = dict[str, ConceptModel]

@@ -9,13 +9,13 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from lib import checks
 from lib.concepts import agreement, capacity, leakage, posthoc
 from lib.concepts.baselines import linear_probe
 from lib.concepts.bottleneck import ConceptModel, Score, accuracy, explain, standardised
-from lib.contests.side_by_side import Tables, together
+from lib.core import checks
+from lib.core.types import Rows, Split
 from lib.data.annotations import Annotated
-from lib.types import Rows, Split
+from lib.koopman.members import Tables, together
 
 PATH = 60  # penalties of a head, each lower by 2^(1/4): 24 end before the one that validation chooses on digits of 28 x 28
 RUNGS = (1, 2, 3, 5)  # effective concepts

@@ -9,19 +9,19 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from lib import checks
 from lib.concepts import capacity, clip, labo, leakage
 from lib.concepts.bank import bank, named_classes
 from lib.concepts.bottleneck import accuracy
 from lib.concepts.capacity import LEVELS
 from lib.concepts.discover import codes, name_units
-from lib.contests.concept_methods import METHODS, Case, case, names_of
-from lib.contests.side_by_side import Tables
+from lib.concepts.methods import METHODS, Case, case, names_of
+from lib.core import checks
+from lib.core.types import Rows, Words
 from lib.data import concept_sets
 from lib.data.cifar import Pictures
 from lib.data.concept_sets import distinct
 from lib.data.embeddings import Embedded
-from lib.types import Rows, Words
+from lib.koopman.members import Tables
 
 SHARES = (0.6, 0.2)  # of pictures for training and validation; the rest is for testing
 KINDS = ("words", "random words", "random vectors")  # without directions: their labels would be those of classes

@@ -9,18 +9,18 @@ from typing import NamedTuple
 import pandas as pd
 import torch
 
-from lib import checks
 from lib.bottlenecks.plain import plain_terms
+from lib.bottlenecks.plane import standard
+from lib.core import checks
+from lib.core.plan import Plan, planned
+from lib.core.processes import each
+from lib.core.progress import bar
+from lib.core.types import Split, Table
 from lib.data import prepared
 from lib.estimators.conditional import cs_qmi_conditional
 from lib.estimators.cs import cs_qmi
-from lib.nets import Bottleneck
-from lib.plan import Plan, planned
-from lib.plane import standard
-from lib.processes import each
-from lib.progress import bar
-from lib.train import Members, fit, one_device, score
-from lib.types import Split, Table
+from lib.nets.stacked import Bottleneck
+from lib.training.loop import Members, fit, one_device, score
 
 
 class Kind(NamedTuple):

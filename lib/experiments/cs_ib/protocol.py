@@ -6,11 +6,11 @@ from functools import partial
 import pandas as pd
 
 from lib.bottlenecks.plain import plain_terms
+from lib.core.plan import planned
+from lib.core.types import Table
 from lib.data import prepared
-from lib.nets import Bottleneck
-from lib.plan import planned
-from lib.train import Members, fit, one_device, score
-from lib.types import Table
+from lib.nets.stacked import Bottleneck
+from lib.training.loop import Members, fit, one_device, score
 
 
 def courses(table: Table, *, shape: dict, plan: dict, seeds: list[int], fractions: Sequence[float]) -> pd.DataFrame:

@@ -11,7 +11,11 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from lib.contests.side_by_side import (
+from lib.core.precision import usual
+from lib.data.dynamics.pendulum import pendulum
+from lib.koopman.autoencoder import Autoencoder, Recipe, information_ae_terms
+from lib.koopman.entropy import portrait
+from lib.koopman.members import (
     HELD_OUT,
     Tables,
     Trained,
@@ -26,10 +30,6 @@ from lib.contests.side_by_side import (
     trained,
     weights,
 )
-from lib.data.dynamics.pendulum import pendulum
-from lib.koopman.autoencoder import Autoencoder, Recipe, information_ae_terms
-from lib.koopman.entropy import portrait
-from lib.precision import usual
 
 COLUMNS, DT, AMPLITUDES = 64, 0.1, (0.3, 2.8)
 SHAPE = {"hidden": [64, 64], "code": 16, "decoder": [64, 64], "activation": "tanh"}

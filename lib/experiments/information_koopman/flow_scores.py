@@ -9,11 +9,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from lib.contests.side_by_side import HORIZONS, errors, outcome
+from lib.core.precision import usual
+from lib.core.types import Trajectories
 from lib.koopman import metrics
 from lib.koopman.linear import Rollout
-from lib.precision import usual
-from lib.types import Trajectories
+from lib.koopman.members import HORIZONS, errors, outcome
 
 DELAYS = 5  # frames that delay-DMD sees; every forecast starts where it can
 GAP = 8  # frames between the starts of two forecasts of one trajectory

@@ -12,7 +12,14 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from lib.contests.side_by_side import (
+from lib.core.precision import usual
+from lib.core.types import Trajectories
+from lib.data.dynamics.lorenz import LYAPUNOV, lorenz
+from lib.koopman import consistency, dictionaries, dmd, edmd, kkr, metrics
+from lib.koopman.autoencoder import PAPER, PUBLIC_CODE, Autoencoder, Recipe, information_ae_terms, information_vae_terms
+from lib.koopman.consistency import ConsistentAutoencoder, consistent_terms
+from lib.koopman.linear import MODES, LinearKoopman, Rollout, rollout
+from lib.koopman.members import (
     HELD_OUT,
     HORIZONS,
     Tables,
@@ -28,14 +35,7 @@ from lib.contests.side_by_side import (
     trained,
     weights,
 )
-from lib.data.dynamics.lorenz import LYAPUNOV, lorenz
-from lib.koopman import consistency, dictionaries, dmd, edmd, kkr, metrics
-from lib.koopman.autoencoder import PAPER, PUBLIC_CODE, Autoencoder, Recipe, information_ae_terms, information_vae_terms
-from lib.koopman.consistency import ConsistentAutoencoder, consistent_terms
-from lib.koopman.linear import MODES, LinearKoopman, Rollout, rollout
 from lib.koopman.regression import annulus
-from lib.precision import usual
-from lib.types import Trajectories
 
 SHAPE = {"hidden": [64, 64], "code": 16, "decoder": [64, 64], "activation": "tanh"}
 LENGTH, AHEAD = 16, 9  # frames of a window; of one that is led ahead 8 steps

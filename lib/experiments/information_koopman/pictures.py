@@ -12,12 +12,12 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
-from lib.contests.side_by_side import Tables, Trained, blank, cut, plan, together, trained, weights
-from lib.contests.signs import ABLATION, Variant, principal, seen
+from lib.core.precision import usual
+from lib.core.types import Trajectories
+from lib.experiments.information_koopman.entropy import ABLATION, Variant, principal, seen
 from lib.koopman.autoencoder import Autoencoder, Recipe, information_ae_terms
 from lib.koopman.entropy import portrait
-from lib.precision import usual
-from lib.types import Trajectories
+from lib.koopman.members import Tables, Trained, blank, cut, plan, together, trained, weights
 
 LENGTH = 8  # frames of a training window
 

@@ -12,12 +12,12 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from lib import checks
-from lib.contests.side_by_side import HELD_OUT, Tables, errors, together
+from lib.core import checks
+from lib.core.types import Trajectories
 from lib.data.dynamics.rope import rope
 from lib.koopman.linear import MODES
+from lib.koopman.members import HELD_OUT, Tables, errors, together
 from lib.koopman.operators import graph_ridge, graph_step
-from lib.types import Trajectories
 
 TRAINED, TESTED = range(5, 10), range(10, 15)  # balls
 HORIZONS = [10, 50, 100]

@@ -9,15 +9,15 @@ import torch
 from scipy import stats
 from torch import Tensor
 
+from lib.core.types import Trajectories
 from lib.data.dynamics import DYNAMICS
 from lib.data.dynamics.maps import bells, logistic_spectrum
+from lib.experiments.koopman_spectra.systems import both, eigenpairs
 from lib.koopman.dictionaries import monomials, trigonometric
 from lib.koopman.edmd import edmd
 from lib.koopman.kernel import drawn_centres, kernel_edmd
 from lib.koopman.linear import LinearKoopman
 from lib.koopman.metrics import hausdorff
-from lib.spectra import both, eigenpairs
-from lib.types import Trajectories
 
 
 def distances(seed: int, *, sizes: Sequence[int]) -> pd.DataFrame:

@@ -9,16 +9,16 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from lib import checks
+from lib.core import checks
+from lib.core.types import Trajectories
 from lib.data.dynamics import DYNAMICS
+from lib.experiments.koopman_spectra.systems import FRESH, both
 from lib.koopman.dictionaries import monomials
 from lib.koopman.dmd import dmd, hankel_dmd
 from lib.koopman.edmd import edmd
 from lib.koopman.linear import MODES, LinearKoopman, rollout
 from lib.koopman.metrics import nrmse, valid_prediction_time
 from lib.koopman.residual import residuals_on
-from lib.spectra import FRESH, both
-from lib.types import Trajectories
 
 HORIZONS = (5, 20, 50)
 

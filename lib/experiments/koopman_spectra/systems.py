@@ -10,7 +10,8 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from lib import checks
+from lib.core import checks
+from lib.core.types import Trajectories
 from lib.data.dynamics import DYNAMICS
 from lib.koopman.dictionaries import joined, monomials, radial
 from lib.koopman.dmd import METHODS, dmd, hankel_dmd
@@ -18,7 +19,6 @@ from lib.koopman.edmd import edmd
 from lib.koopman.kernel import drawn_centres
 from lib.koopman.linear import LinearKoopman
 from lib.koopman.residual import residuals_on
-from lib.types import Trajectories
 
 FRESH = 1000  # added to a seed for the trajectories that judge
 SAME = 1e-6  # rates that differ by less are one

@@ -8,12 +8,12 @@ from typing import NamedTuple
 import pandas as pd
 from torch import Tensor
 
-from lib import checks
+from lib.core import checks
+from lib.core.processes import each
+from lib.core.progress import bar
 from lib.data.images import IMAGES
 from lib.estimators.compress import autoencoder, pca
 from lib.estimators.entropy import mi_wkl
-from lib.processes import each
-from lib.progress import bar
 
 PARAMETERS = {"gaussian": 2, "rectangles": 4, "slanted_gaussian": 5}  # numbers that an image is drawn from
 FITTED_APART = 1_000_000  # seeds of the rows that codes are fitted on

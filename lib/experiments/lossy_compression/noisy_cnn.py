@@ -9,14 +9,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from lib import checks, episodes
+from lib.core import checks
+from lib.core.precision import usual
+from lib.core.processes import each
+from lib.core.progress import bar
+from lib.core.types import Rows, Table
 from lib.estimators.compress import autoencoder, pca
 from lib.estimators.entropy import entropy_wkl, mi_wkl_labels
-from lib.nets import StochasticCNN
-from lib.precision import usual
-from lib.processes import each
-from lib.progress import bar
-from lib.types import Rows, Table
+from lib.nets.stacked import StochasticCNN
+from lib.stats import episodes
 
 LAYERS = ("conv 1", "conv 2", "conv 3", "dense", "output")
 CODES = {"autoencoder": autoencoder, "pca": lambda x, dim, **_: pca(x, dim)}

@@ -6,8 +6,8 @@ import pytest
 import torch
 from safetensors import safe_open
 
+from lib.core.types import Trajectories
 from lib.data.dynamics import DYNAMICS, stored
-from lib.types import Trajectories
 
 SETTINGS = {"trajectories": 2, "steps": 3, "dt": 0.1, "seed": 0}
 

@@ -9,12 +9,13 @@ import torch
 import torch.nn.functional as F
 from scipy.spatial.distance import cdist
 
-from lib import classifiers, swag
 from lib.bottlenecks.stochastic import Layout, StochasticNets, initial, target_information_terms
-from lib.classifiers import Budget, Grid, Member
+from lib.core.types import Rows
 from lib.data.blobs import blobs
 from lib.estimators.channel import log_densities, mi_channel, mi_channel_jensen
-from lib.types import Rows
+from lib.experiments.bottleneck_generalisation import classifiers
+from lib.experiments.bottleneck_generalisation.classifiers import Budget, Grid, Member
+from lib.training import swag
 
 LAYOUT = Layout((2, 8, 8, 4, 4, 5))
 WHO = [Member(0, 3, 0.0), Member(1, 3, 0.05), Member(0, 4, 0.05)]

@@ -6,18 +6,19 @@ import pandas as pd
 import pytest
 import torch
 
-from lib.concepts import agreement, clip, posthoc, small
+from lib.concepts import agreement, clip, meaning, methods, posthoc, small
+from lib.concepts import scenes as task
 from lib.concepts.bottleneck import accuracy, standardised
-from lib.contests import concept_edits, concept_methods, concept_names, concept_views, concepts
-from lib.contests import scene_embeddings as task
 from lib.data.captions.attributes import ATTRIBUTES, draw, favourite
 from lib.data.captions.scenes import scenes
 from lib.data.captions.sentences import captions
 from lib.data.embeddings import Places, planted_embeddings
+from lib.experiments.concept_scenes import edits, examples
+from lib.experiments.concept_scenes import table as concepts
 
 SIZES = {"n": 200, "valid": 40, "test": 60}
 DATA = planted_embeddings(240, seed=3)
-LITTLE = concept_methods.Budget(path=6, bottle=20, sparse=4, passes=20, net=1, alone=40)
+LITTLE = methods.Budget(path=6, bottle=20, sparse=4, passes=20, net=1, alone=40)
 
 
 @pytest.fixture(scope="module")
@@ -77,13 +78,13 @@ def test_tokens_average_to_the_embedding_and_texts_are_units(source, tmp_path):
 
 def test_slopes_of_linear_scores_are_their_vectors():
     model = posthoc.pcbm(DATA.train, DATA.valid, DATA.concepts)
-    found = concept_names.slopes(model, DATA.train.x)
+    found = meaning.slopes(model, DATA.train.x)
     assert torch.allclose(torch.cosine_similarity(found, DATA.concepts.vectors), torch.ones(len(found)).double())
 
 
 def test_maps_find_tokens_that_hold_the_concept_and_miss_those_that_do_not():
     model = posthoc.pcbm(DATA.train, DATA.valid, DATA.concepts)
-    slopes, vectors, n = concept_names.slopes(model, DATA.train.x), DATA.concepts.vectors, len(DATA.test.y)
+    slopes, vectors, n = meaning.slopes(model, DATA.train.x), DATA.concepts.vectors, len(DATA.test.y)
     tokens = torch.zeros(n, 4, 4, vectors.shape[1], dtype=torch.float64)
     tokens[:, 1, 2] = vectors.sum(0)
     importance = torch.rand(n, len(vectors), generator=torch.Generator().manual_seed(0))
@@ -91,11 +92,11 @@ def test_maps_find_tokens_that_hold_the_concept_and_miss_those_that_do_not():
     for name, point in {"there": (12, 20), "elsewhere": (28, 3)}.items():
         where = torch.tensor(point).expand(n, len(vectors), 2)
         seen = DATA._replace(places=Places(tokens, where, (32, 32)))
-        there[name] = concept_names.located(slopes, seen, importance)
+        there[name] = meaning.located(slopes, seen, importance)
     chance = {"location_chance_1": 85 / 1024, "location_chance_3": 0.25}  # whole pixels
     assert there["there"] == {"location_1": 1.0, "location_3": 1.0} | chance
     assert there["elsewhere"] == {"location_1": 0.0, "location_3": 0.0} | chance
-    blank = concept_names.located(slopes, DATA, importance)
+    blank = meaning.located(slopes, DATA, importance)
     assert all(value != value for value in blank.values())
 
 
@@ -103,10 +104,10 @@ def test_an_edit_takes_the_tied_background_and_nothing_else(source):
     data = source(3, rho=0.9)
     score = standardised(posthoc.projection(data.concepts), data.train.x)
     weights = torch.randn(12, 29, generator=torch.Generator().manual_seed(0)).double()
-    model = concept_methods.METHODS["PCBM words"](concept_methods.case(data, 0))._replace(score=score, weights=weights)
-    found = concept_edits.edited(model, 0)
+    model = methods.METHODS["PCBM words"](methods.case(data, 0))._replace(score=score, weights=weights)
+    found = edits.edited(model, 0)
     for k, name in enumerate(task.CLASSES):
-        own = concept_edits.spurious(k)
+        own = edits.spurious(k)
         assert task.CONCEPTS[own] == ATTRIBUTES["background"][ATTRIBUTES["shape"].index(name.split()[1]) % 4]
         changed = {e: (one.weights[k] != weights[k]).nonzero().flatten().tolist() for e, one in found.items()}
         assert changed["none"] == [] and changed["prune"] == [own] and len(changed["other"]) == 1
@@ -118,51 +119,51 @@ def test_names_are_judged_by_what_their_units_tell():
     model = posthoc.pcbm(DATA.train, DATA.valid, DATA.concepts)
     perfect = model._replace(score=lambda x: DATA.test_truth.double())
     names = list(DATA.concepts.names)
-    rows = concept_edits.named(perfect, names, torch.zeros(len(names)), DATA, 0)
+    rows = edits.named(perfect, names, torch.zeros(len(names)), DATA, 0)
     assert [row["tells"] for row in rows] == names and {row["area"] for row in rows} == {1.0}
     assert sorted(row["shuffled"] for row in rows) == sorted(names) and [row["shuffled"] for row in rows] != names
 
 
 def test_objectives_alone_end_where_theory_says():
-    rows = {row["kind"]: row for row in concept_edits.alone(0)["alone"]}
+    rows = {row["kind"]: row for row in edits.alone(0)["alone"]}
     assert rows["gumbel_all"]["entropy"] > 0.95, "the coded objective is least at uniform rows, which Adam circles"
     assert rows["bernoulli"]["open"] == pytest.approx(0.05, abs=0.01)
 
 
 def test_search_over_an_orthonormal_bank_is_zero_shot():
-    assert concept_edits.isotropic(DATA, 0) == 0
+    assert edits.isotropic(DATA, 0) == 0
 
 
 def test_a_trial_on_scenes_has_all_its_rows_and_repeats(source):
     tied, fair = partial(source, rho=0.95), partial(source, rho=0.0)
-    more = partial(concept_edits.misled, SIZES, 0.95, fair)
+    more = partial(edits.misled, SIZES, 0.95, fair)
     made = concepts.measure([4], tied, more=more, budget=LITTLE, workers=1)
-    assert set(made["methods"].method) == {*concept_methods.METHODS, "end-to-end net"}
+    assert set(made["methods"].method) == {*methods.METHODS, "end-to-end net"}
     made = {name: table.to_dict("records") for name, table in made.items()}
     assert len(made["edits"]) == 8 and {row["name"] for row in made["names"]} <= {*task.CONCEPTS, *task.EMPTY}
-    knob = partial(concept_edits.knob, {0.0: fair, 0.9: tied}, LITTLE, 4)
+    knob = partial(edits.knob, {0.0: fair, 0.9: tied}, LITTLE, 4)
     made = pd.DataFrame(knob()["knob"]).set_index(["rho", "method"])
-    assert list(made.index) == [(rho, name) for rho in (0.0, 0.9) for name in concept_methods.METHODS]
-    assert made.location_1.notna().groupby("method").all().sum() == len(concept_methods.METHODS) - 2
+    assert list(made.index) == [(rho, name) for rho in (0.0, 0.9) for name in methods.METHODS]
+    assert made.location_1.notna().groupby("method").all().sum() == len(methods.METHODS) - 2
     pd.testing.assert_frame_equal(made, pd.DataFrame(knob()["knob"]).set_index(["rho", "method"]))
-    free = concept_edits.untied(SIZES, concept_methods.case(fair(4), 4, LITTLE), {})
+    free = edits.untied(SIZES, methods.case(fair(4), 4, LITTLE), {})
     assert set(free) == {"shots", "isotropic", "methods"} and free["isotropic"] == [{"seed": 4, "differs": 0.0}]
-    net = partial(concept_edits.end_to_end, 4, rho=0.0, epochs=2, **SIZES)
+    net = partial(edits.end_to_end, 4, rho=0.0, epochs=2, **SIZES)
     assert net() == net() and 0 <= net()["methods"][0]["accuracy"] <= 1
 
 
 def test_examples_show_reasons_that_add_up_and_corrections_in_order(source):
     data = source(4, rho=0.95)
-    case = concept_methods.case(data, 4, LITTLE)
-    found = concept_views.examples(case, rho=0.95, **SIZES)
+    case = methods.case(data, 4, LITTLE)
+    found = examples.examples(case, rho=0.95, **SIZES)
     assert found.images.shape == (4, 3, 32, 32) and found.maps.shape == (4, 32, 32) and len(found.reasons) == 4 * 29
     first = [row["predicted"] for row in found.corrections if row["step"] == 0]
-    model = concept_methods.METHODS["PCBM words"](case)
+    model = methods.METHODS["PCBM words"](case)
     assert accuracy(model, *data.test) < 1 and all(
         row["predicted"] != row["true"] for row in found.corrections if row["step"] == 0
     )
     assert len(first) == 4 and {row["concept"] for row in found.corrections if row["step"]} <= set(task.CONCEPTS)
-    names, fires = concept_views.gallery(case, rho=0.95, **SIZES)
+    names, fires = examples.gallery(case, rho=0.95, **SIZES)
     assert len(names) == len(fires) and fires.shape[1:] == (6, 3, 32, 32)
 
 

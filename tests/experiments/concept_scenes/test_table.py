@@ -7,14 +7,14 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from lib.concepts import agreement, posthoc, sparse
+from lib.concepts import agreement, meaning, methods, posthoc, sparse
 from lib.concepts.bottleneck import accuracy, predict
-from lib.contests import concept_methods, concept_names, concepts
+from lib.core.types import Words
 from lib.data.embeddings import planted_embeddings, read_embeddings, write_embeddings
-from lib.types import Words
+from lib.experiments.concept_scenes import table as concepts
 
 DATA = planted_embeddings(240, seed=3)
-CASE = concept_methods.case(DATA, 0)
+CASE = methods.case(DATA, 0)
 
 
 def test_planted_embeddings_are_made_of_their_concepts():
@@ -81,7 +81,7 @@ def test_every_method_is_in_the_table_and_random_concepts_are_told_from_words():
 
 
 def test_names_are_judged_of_every_model_that_has_true_ones():
-    named = {name: concept_names.agrees(name, method(CASE), DATA) for name, method in concepts.METHODS.items()}
+    named = {name: meaning.agrees(name, method(CASE), DATA) for name, method in concepts.METHODS.items()}
     blank = {name for name, found in named.items() if math.isnan(found["existence_1"])}
     assert blank == {"linear probe", "zero-shot"}
     for name in ("random words", "random vectors"):
@@ -98,11 +98,11 @@ def test_units_of_one_name_count_as_one_concept():
         weights=torch.cat([words.weights / 2, words.weights / 2, torch.zeros(6, 2)], 1),
         centre=torch.cat([words.centre, words.centre, torch.zeros(2)]),
     )
-    table = concept_names.meant("any", halves, DATA)
+    table = meaning.meant("any", halves, DATA)
     assert table[:-2].sum(1).eq(1).all() and table[-2:].sum() == 0 and table.sum(0).eq(2).all()
-    whole, parts = (concept_names.agrees("any", one, DATA) for one in (words, halves))
+    whole, parts = (meaning.agrees("any", one, DATA) for one in (words, halves))
     assert parts == pytest.approx(whole, nan_ok=True) and not math.isnan(whole["existence_1"])
-    assert concept_names.meant("any", halves._replace(concepts=[f"x {i}" for i in range(26)]), DATA) is None
+    assert meaning.meant("any", halves._replace(concepts=[f"x {i}" for i in range(26)]), DATA) is None
 
 
 def test_a_head_that_is_presence_follows_it_by_its_scores_of_right_images():
@@ -110,7 +110,7 @@ def test_a_head_that_is_presence_follows_it_by_its_scores_of_right_images():
     model = posthoc.pcbm(DATA.train, DATA.valid, DATA.concepts)._replace(
         score=lambda x: DATA.test_truth.double(), weights=share, bias=torch.zeros(6).double()
     )
-    found = concept_names.follows(model, DATA, torch.eye(12).double())
+    found = meaning.follows(model, DATA, torch.eye(12).double())
     right = predict(model, DATA.test.x) == DATA.test.y
     mean = agreement.class_mean(DATA.test_truth, DATA.test.y, right, 6)
     assert 0.3 < right.double().mean() < 1 and found["cosine_1"] == pytest.approx(1) == found["importance_1"]
@@ -119,16 +119,16 @@ def test_a_head_that_is_presence_follows_it_by_its_scores_of_right_images():
 
 
 def test_what_methods_share_is_learnt_once_and_is_what_each_would_learn_alone():
-    own = concept_methods.case(DATA, 5)
+    own = methods.case(DATA, 5)
     assert own.path("words") is own.path("words") and own.dictionary() is own.dictionary()
-    bank = concept_methods.BANKS["directions"](DATA, 5)
+    bank = methods.BANKS["directions"](DATA, 5)
     alone = posthoc.pcbm(DATA.train, DATA.valid, bank, count=own.budget.path)
-    assert torch.equal(concept_methods.METHODS["PCBM directions"](own).weights, alone.weights)
+    assert torch.equal(methods.METHODS["PCBM directions"](own).weights, alone.weights)
     alone = sparse.sparse_cbm(DATA.train, DATA.concepts, kind="bernoulli", epochs=own.budget.sparse, seed=5)
-    torch.testing.assert_close(concept_methods.METHODS["SparseCBM bernoulli"](own).weights, alone.weights)
-    whole = concepts.shots(own, {"LaBo": concept_methods.METHODS["zero-shot"](own)})["shots"]
+    torch.testing.assert_close(methods.METHODS["SparseCBM bernoulli"](own).weights, alone.weights)
+    whole = concepts.shots(own, {"LaBo": methods.METHODS["zero-shot"](own)})["shots"]
     given = [row["accuracy"] for row in whole if row["method"] == "LaBo" and not row["shots"]]
-    assert given == [accuracy(concept_methods.METHODS["zero-shot"](own), *DATA.test)], "a fitted model is fitted again"
+    assert given == [accuracy(methods.METHODS["zero-shot"](own), *DATA.test)], "a fitted model is fitted again"
 
 
 def test_levels_are_of_all_methods_and_shots_of_the_rows_they_say():
@@ -144,7 +144,7 @@ def test_levels_are_of_all_methods_and_shots_of_the_rows_they_say():
 
 
 def test_a_choice_takes_the_concepts_of_a_class():
-    owners = concept_methods.chosen(DATA, k=1, alpha=1.0, beta=0.0)
+    owners = methods.chosen(DATA, k=1, alpha=1.0, beta=0.0)
     assert owners == {k: [k] for k in range(6)}
 
 

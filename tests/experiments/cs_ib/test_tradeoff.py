@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lib import tradeoff
-from lib.data.published import CS_IB_FIGURE, cs_ib_figure
+from lib.experiments.cs_ib import tradeoff
+from lib.experiments.cs_ib.published import CS_IB_FIGURE, cs_ib_figure
 
 
 def rows(method, betas, cs_qmi, price, seed=0):

@@ -6,14 +6,15 @@ import pandas as pd
 import pytest
 import torch
 
-from lib.contests import fields, flows, pixels, ropes
-from lib.contests.side_by_side import Trained
+from lib.core.types import Trajectories
 from lib.data.dynamics.pendulum import pendulum_pixels
+from lib.experiments.information_koopman import flow_scores, pictures, ropes
+from lib.experiments.information_koopman import flows as fields
 from lib.koopman.autoencoder import Autoencoder
 from lib.koopman.forecast import Settled
 from lib.koopman.linear import Rollout
+from lib.koopman.members import Trained
 from lib.koopman.operators import graph_ridge, graph_step
-from lib.types import Trajectories
 from tests.samples import normal
 
 TURN = 0.37  # angle of one step
@@ -34,7 +35,7 @@ def waves(trajectories=4, frames=30, side=16):
 
 def test_no_trajectory_that_is_tested_trains_and_only_training_is_standardised():
     x = normal(5, 12, 2, 4, 4, seed=0) * torch.arange(1, 6).double()[:, None, None, None, None]
-    made = flows.sets(Trajectories(x, 1.0, {}), [0, 3], held=0.3)
+    made = flow_scores.sets(Trajectories(x, 1.0, {}), [0, 3], held=0.3)
     assert made.train.shape == (2, 3, 12, 32) and made.truth.shape == (2, 2, 8, 32) and made.past.shape == (2, 2, 5, 32)
     for i, out in ((0, [0, 1]), (1, [1, 2])):
         kept = [j for j in range(5) if j not in out]
@@ -45,19 +46,19 @@ def test_no_trajectory_that_is_tested_trains_and_only_training_is_standardised()
 
 
 def test_forecasts_start_where_delays_can_and_reach_as_far_as_frames():
-    past, truth = flows.started(torch.arange(70.0)[None, :, None])
+    past, truth = flow_scores.started(torch.arange(70.0)[None, :, None])
     assert past[:, :, 0].tolist() == [[0, 1, 2, 3, 4], [8, 9, 10, 11, 12]]
     assert truth[:, [0, -1], 0].tolist() == [[4, 54], [12, 62]]
-    assert flows.started(torch.zeros(2, 12, 3))[1].shape == (2, 8, 3)
+    assert flow_scores.started(torch.zeros(2, 12, 3))[1].shape == (2, 8, 3)
 
 
 def test_a_field_is_judged_by_error_likeness_and_spectrum():
     truth = waves().x[:, 4:].flatten(2)
     stayed = torch.full((4,), -1)
-    perfect = flows.judged(Rollout(truth, stayed, "linear"), truth, (2, 16, 16))
+    perfect = flow_scores.judged(Rollout(truth, stayed, "linear"), truth, (2, 16, 16))
     assert perfect["nrmse_20"] == 0 and perfect["ssim_20"] == pytest.approx(1) and perfect["spectrum_error"] == 0
     half = torch.cat([truth[:, :1], truth[:, 1:] / 2], 1)
-    worse = flows.judged(Rollout(half, stayed, "relift"), truth, (2, 16, 16))
+    worse = flow_scores.judged(Rollout(half, stayed, "relift"), truth, (2, 16, 16))
     assert worse["spectrum_error"] == pytest.approx(0.75) and worse["nrmse_20"] == pytest.approx(0.5, rel=0.01)
     assert worse["ssim_20"] < 0.9 and "nrmse_50" not in worse and worse["mode"] == "relift"
 
@@ -68,8 +69,8 @@ def test_the_rhythm_is_the_pair_that_still_moves_the_code(size):
     operator = torch.block_diag(torch.tensor([[c, s], [-s, c]]), 0.5 * torch.tensor([[0.0, 1], [-1, 0]]), torch.eye(1)).double()
     basis = torch.linalg.qr(normal(5, 5, seed=0)).Q
     z = normal(200, 5, seed=1) * torch.tensor([1.0, 1, 50, 50, 9]).double()
-    assert flows.rhythm(basis.T @ operator @ basis, z @ basis) == pytest.approx(TURN)
-    assert math.isnan(flows.rhythm(torch.diag(torch.tensor([0.9, -0.5]).double()), normal(9, 2, seed=0)))
+    assert flow_scores.rhythm(basis.T @ operator @ basis, z @ basis) == pytest.approx(TURN)
+    assert math.isnan(flow_scores.rhythm(torch.diag(torch.tensor([0.9, -0.5]).double()), normal(9, 2, seed=0)))
 
 
 @pytest.mark.parametrize("name", ["dmd", "delay_dmd", "edmd_2"])
@@ -83,7 +84,7 @@ def test_a_travelling_wave_is_forecast_exactly_by_its_two_eigenvalues(name):
 def test_persistence_of_a_wave_has_the_error_of_its_angle():
     row = fields.unit({"wave": waves()}, [0], SMALL, ("wave", fields.PERSISTENCE))["members"][0]
     # The mean square of cos a - cos(a + h) is 1 - cos h, of a wave 1 / 2; the standard deviation is about each place's mean.
-    truth = flows.sets(waves(), [0], held=0.25).truth[0]
+    truth = flow_scores.sets(waves(), [0], held=0.25).truth[0]
     wave = (1 - math.cos(20 * TURN)) / 0.5
     size = (truth - truth.mean((0, 1))).square().mean() / truth.square().mean()
     assert row["nrmse_20"] == pytest.approx(math.sqrt(wave / size), rel=0.02)
@@ -110,15 +111,15 @@ def test_orthogonal_coordinates_are_the_leading_directions():
 def test_a_place_where_nothing_moves_has_the_range_of_its_channel():
     x = normal(1, 2, 3, 8, seed=0)
     x[..., 1] = 0
-    box = flows.ranges(x, (2, 2, 2))
+    box = flow_scores.ranges(x, (2, 2, 2))
     assert torch.equal(box[0, 1, :4], x[..., :4].max().float().expand(4)) and box[0, 0, 1] == x[..., :4].min().float()
 
 
 def test_flows_that_cannot_be_split_are_refused():
     with pytest.raises(ValueError, match=r"fields must be \(B, T, c, h, w\) with B >= 2 and T >= 10, got \(1, 30, 2, 16, 16\)"):
-        flows.sets(waves(trajectories=1), [0], held=0.25)
+        flow_scores.sets(waves(trajectories=1), [0], held=0.25)
     with pytest.raises(ValueError, match="T >= 10, got"):
-        flows.sets(waves(frames=9), [0], held=0.25)
+        flow_scores.sets(waves(frames=9), [0], held=0.25)
     with pytest.raises(ValueError, match="rank must be a whole number >= 1, got 0"):
         fields.unit({"wave": waves()}, [0], SMALL._replace(rank=0), ("wave", "dmd"))
 
@@ -132,7 +133,7 @@ def swings():
 
 def test_pictures_are_split_by_swing_and_shrunk_by_means():
     data = swings()
-    made = pixels.sets(data, [0, 1], held=0.25, shrink=2)
+    made = pictures.sets(data, [0, 1], held=0.25, shrink=2)
     assert made.train.shape == (2, 4, 16, 2 * 24 * 24) and torch.equal(made.test_states[1], data.truth["states"][[1]])
     blocks = data.x.unflatten(-1, (24, 2)).unflatten(-3, (24, 2)).mean((-1, -3)).flatten(2)
     kept = blocks[1:]
@@ -143,19 +144,19 @@ def test_pictures_are_split_by_swing_and_shrunk_by_means():
 def test_a_code_that_holds_the_state_is_read_without_loss_on_other_swings():
     states = swings().truth["states"]
     code = torch.stack([states[..., 0].cos() * 3 + 1, states[..., 0].sin(), states[..., 1]], -1) @ normal(3, 3, seed=1)
-    found = pixels.correlations(code[:4], states[:4], code[4:], states[4:])
+    found = pictures.correlations(code[:4], states[:4], code[4:], states[4:])
     assert min(found.values()) > 1 - 1e-9
     circle = code.clone()
     circle = torch.stack([states[..., 0].cos(), states[..., 0].sin()], -1)
-    without = pixels.correlations(circle[:4], states[:4], circle[4:], states[4:])
+    without = pictures.correlations(circle[:4], states[:4], circle[4:], states[4:])
     assert without["angle"] > 1 - 1e-9 and abs(without["speed"]) < 0.9
-    noise = pixels.correlations(normal(4, 16, 2, seed=1), states[:4], normal(1, 16, 2, seed=2), states[4:])
+    noise = pictures.correlations(normal(4, 16, 2, seed=1), states[:4], normal(1, 16, 2, seed=2), states[4:])
     assert abs(noise["sine"]) < 0.8 and abs(noise["speed"]) < 0.8
 
 
 def test_each_variant_is_measured_on_swings_that_it_has_not_seen():
-    budget = pixels.Budget(epochs=1, batch=4, code=4, channels=(2, 3))
-    found = [pixels.unit(swings(), [3, 4], budget, name) for name in ("whole", "no gamma")]
+    budget = pictures.Budget(epochs=1, batch=4, code=4, channels=(2, 3))
+    found = [pictures.unit(swings(), [3, 4], budget, name) for name in ("whole", "no gamma")]
     whole, cut = (pd.DataFrame(tables["members"]) for tables in found)
     assert len(whole) == 2 and (whole.error != cut.error).all() and whole.cosine.between(-1, 1).all()
     assert len(found[0]["codes"]) == 16 and set(found[0]["codes"][0]) == {
@@ -167,15 +168,15 @@ def test_each_variant_is_measured_on_swings_that_it_has_not_seen():
         "speed",
     }
     with pytest.raises(ValueError, match='with the truth "states"'):
-        pixels.sets(waves(), [0], held=0.25, shrink=2)
+        pictures.sets(waves(), [0], held=0.25, shrink=2)
 
 
 def test_a_lost_member_has_no_numbers():
-    made = pixels.sets(swings(), [0], held=0.25, shrink=2)
+    made = pictures.sets(swings(), [0], held=0.25, shrink=2)
     shape = {"fields": (2, 24, 24), "channels": (2,), "hidden": [], "code": 3, "activation": "tanh"}
     model = Autoencoder([0], 1152, shape)
     found = Trained(Settled(model, torch.eye(3)[None], torch.zeros(1, 2, 1152)), [], ["diverged at epoch 1"])
-    row = pixels.scored(found, [{"seed": 0}], made)[0]
+    row = pictures.scored(found, [{"seed": 0}], made)[0]
     assert math.isnan(row["cosine"]) and math.isnan(row["error"]) and row["outcome"] == "diverged at epoch 1"
 
 

@@ -12,17 +12,18 @@ import torch
 from PIL import Image
 from scipy import stats
 
-from lib import koopman_views, logistic, notebook, rollouts, spectra
+from lib.core.types import Trajectories
 from lib.data.dynamics import DYNAMICS
+from lib.experiments.koopman_spectra import logistic, rollouts, systems
+from lib.experiments.koopman_spectra.rollouts import Pieces
 from lib.koopman.dictionaries import monomials
 from lib.koopman.edmd import edmd
 from lib.koopman.linear import rollout
-from lib.rollouts import Pieces
-from lib.types import Trajectories
+from lib.widgets import eigenpairs, explorers
 
 
 def test_the_slow_manifold_has_the_rates_of_its_lattice_and_others_are_made_up():
-    table = spectra.slow_manifold(0, degrees=[2, 4])
+    table = systems.slow_manifold(0, degrees=[2, 4])
     degree2 = table[(table.dictionary == "degree 2") & table.true]
     np.testing.assert_allclose(sorted(degree2.rate), [-1.0, -0.1, -0.05, 0.0], atol=1e-10)
     for name, counts in {"degree 2": (6, 4), "degree 4": (15, 9), "five superfluous": (8, 3)}.items():
@@ -32,11 +33,11 @@ def test_the_slow_manifold_has_the_rates_of_its_lattice_and_others_are_made_up()
 
 
 def test_the_lattice_counts_a_parabola_twice():
-    assert sorted(spectra.lattice(-0.05, -1.0, 3)) == pytest.approx([-1.05, -1.0, -0.15, -0.1, -0.05, 0.0])
+    assert sorted(systems.lattice(-0.05, -1.0, 3)) == pytest.approx([-1.05, -1.0, -0.15, -0.1, -0.05, 0.0])
 
 
 def test_noise_shrinks_exact_dmd_alone():
-    bias = spectra.noisy_rotation(0, noises=[0.0, 0.1], draws=10).groupby(["noise", "method"]).bias.mean()
+    bias = systems.noisy_rotation(0, noises=[0.0, 0.1], draws=10).groupby(["noise", "method"]).bias.mean()
     assert bias[0.0].abs().max() < 1e-10
     assert bias[0.1, "exact"] < -0.01 and abs(bias[0.1, "tls"]) < 0.001 and abs(bias[0.1, "fb"]) < 0.001
 
@@ -91,20 +92,20 @@ def test_distances_are_zero_for_the_truth_and_slopes_are_those_of_powers():
 
 
 def test_one_energy_is_a_point_and_many_are_a_band():
-    one = spectra.one_energy(0, amplitudes=[0.8, 2.4])
+    one = systems.one_energy(0, amplitudes=[0.8, 2.4])
     np.testing.assert_allclose(one.truth, [0.300720, 0.200754], atol=1e-6)
     np.testing.assert_allclose(one.angle, one.truth, atol=1e-8)
-    many = spectra.many_energies(0, delays=[5, 10])
+    many = systems.many_energies(0, delays=[5, 10])
     assert many[many.angle > 0.01].residual.min() > 0.01 and many.low.iloc[0] < many.high.iloc[0]
 
 
 def test_the_widest_gap_of_a_band():
-    assert spectra.widest_gap([0.0, 1.2, 1.5, 9.0], 1.0, 2.0) == pytest.approx(0.5)
-    assert spectra.widest_gap([5.0], 1.0, 2.0) == 1.0
+    assert systems.widest_gap([0.0, 1.2, 1.5, 9.0], 1.0, 2.0) == pytest.approx(0.5)
+    assert systems.widest_gap([5.0], 1.0, 2.0) == 1.0
 
 
 def test_the_bottom_of_a_well_shows_its_rates():
-    table = spectra.duffing(0, degrees=[5]).groupby("part").distance.min()
+    table = systems.duffing(0, degrees=[5]).groupby("part").distance.min()
     assert table["one well"] < 1e-3 and table["both wells"] > 0.05
 
 
@@ -123,7 +124,7 @@ def test_standardised_is_in_units_of_the_first():
 
 
 def test_the_pieces_add_up_to_the_rollout():
-    data, fresh = spectra.both("slow_manifold", 0, trajectories=20, steps=30, dt=0.02)
+    data, fresh = systems.both("slow_manifold", 0, trajectories=20, steps=30, dt=0.02)
     model = edmd(data, lift=monomials(2, degree=3))
     pieces = rollouts.taken_apart(model, fresh, steps=30)
     whole = rollouts.forecast(pieces, torch.ones(10, dtype=torch.bool), 30)
@@ -167,7 +168,7 @@ def test_models_to_look_at_have_a_trajectory_and_pairs():
     found = rollouts.models(0)
     assert {name: len(p.values) for name, p in found.items()}["slow manifold, degree 4"] == 15
     assert all(p.parts.shape[1] == p.truth[0].numel() for p in found.values())
-    assert koopman_views.error(found["slow manifold, degree 4"], 1e-8) < 1e-8
+    assert eigenpairs.error(found["slow manifold, degree 4"], 1e-8) < 1e-8
 
 
 def three():
@@ -179,38 +180,38 @@ def three():
 
 
 def test_the_error_is_nothing_with_all_pairs_and_grows_as_they_go():
-    assert koopman_views.error(three(), 1.0) < 1e-12 < 0.1 < koopman_views.error(three(), 1e-8)
-    assert koopman_views.thresholds(three()) == pytest.approx([1.001e-9, 0.1001])
-    assert koopman_views.columns(three()) == [0, 1] and koopman_views.turning(three()) == [0, 1]
+    assert eigenpairs.error(three(), 1.0) < 1e-12 < 0.1 < eigenpairs.error(three(), 1e-8)
+    assert eigenpairs.thresholds(three()) == pytest.approx([1.001e-9, 0.1001])
+    assert eigenpairs.columns(three()) == [0, 1] and eigenpairs.turning(three()) == [0, 1]
 
 
 def test_dropped_pairs_turn_grey_in_a_frame_that_stands_still():
-    some, none = (koopman_views.eigenpairs(three(), at_most=level) for level in (1e-8, 1.0))
+    some, none = (eigenpairs.eigenpairs(three(), at_most=level) for level in (1e-8, 1.0))
     colours = [re.findall(r'r="3.5" fill="(#\w+)"', svg) for svg in (some, none)]
-    assert colours[0][1:] == [koopman_views.DROPPED] * 2 and koopman_views.DROPPED not in colours[1]
+    assert colours[0][1:] == [eigenpairs.DROPPED] * 2 and eigenpairs.DROPPED not in colours[1]
     assert "modulus 0.8000, residual 1.0e-01" in some and colours[0][0] == colours[1][0]
     strip = lambda svg: re.sub(r"<circle.*?</circle>", "", svg)  # noqa: E731
     assert strip(some) == strip(none)
 
 
 def test_colours_of_residuals_end_where_the_scale_does():
-    assert koopman_views.shade(1e-14) == koopman_views.shade(1e-10) != koopman_views.shade(1e-6)
-    assert koopman_views.shade(7.0) == koopman_views.shade(1.0)
+    assert eigenpairs.shade(1e-14) == eigenpairs.shade(1e-10) != eigenpairs.shade(1e-6)
+    assert eigenpairs.shade(7.0) == eigenpairs.shade(1.0)
 
 
 def test_the_rollout_says_what_is_kept_and_draws_both_lines():
-    svg = koopman_views.rollout(three(), at_most=1e-8, column=1)
+    svg = eigenpairs.rollout(three(), at_most=1e-8, column=1)
     assert "1 of 3 pairs, error" in svg and svg.count('stroke-width="1.4"') == 2
-    whole = koopman_views.rollout(three(), at_most=1.0, column=0)
+    whole = eigenpairs.rollout(three(), at_most=1.0, column=0)
     trajectory, told = re.findall(r'<path d="M([^"]*)" fill="none" stroke="#\w+" stroke-width="1.4"', whole)
     assert trajectory.split("L")[1:] == told.split("L")[:1] + told.split("L")[1:], "all pairs follow the trajectory"
 
 
 def test_lines_break_where_they_leave_the_frame():
-    made, spans = koopman_views.explore.frame((0.0, 3.0), (0.0, 1.0), "x", "y"), ((0.0, 3.0), (0.0, 1.0))
-    line = koopman_views.path(made, np.arange(4.0), np.array([0.5, 2.0, 0.5, 0.6]), spans, "red")
+    made, spans = eigenpairs.explore.frame((0.0, 3.0), (0.0, 1.0), "x", "y"), ((0.0, 3.0), (0.0, 1.0))
+    line = eigenpairs.path(made, np.arange(4.0), np.array([0.5, 2.0, 0.5, 0.6]), spans, "red")
     assert line.count("M") == 2 and line.count("L") == 1
-    assert koopman_views.path(made, np.zeros(2), np.full(2, 5.0), spans, "red") == ""
+    assert eigenpairs.path(made, np.zeros(2), np.full(2, 5.0), spans, "red") == ""
 
 
 def pixels(svg):
@@ -219,8 +220,8 @@ def pixels(svg):
 
 
 def test_half_a_turn_swaps_blue_and_red_in_a_mode(waves):
-    pair = koopman_views.turning(waves)[0]
-    here, there = (pixels(koopman_views.mode(waves, pair=pair, phase=p)) for p in (0.0, math.pi))
+    pair = eigenpairs.turning(waves)[0]
+    here, there = (pixels(eigenpairs.mode(waves, pair=pair, phase=p)) for p in (0.0, math.pi))
     assert here.shape == (8, 8, 3)
     part = waves.parts[pair].real.reshape(8, 8).numpy()
     strong = np.abs(part) > 0.5 * waves.parts[pair].abs().max().item()
@@ -231,20 +232,20 @@ def test_half_a_turn_swaps_blue_and_red_in_a_mode(waves):
 
 def test_redrawing_takes_less_than_a_tenth_of_a_second(waves):
     model = rollouts.models(0)["Lorenz, degree 5"]
-    koopman_views.trusted(model, at_most=1.0, column=0)
+    eigenpairs.trusted(model, at_most=1.0, column=0)
     begin = time.process_time()
     for level in np.geomspace(1e-6, 1, 10):
-        koopman_views.trusted(model, at_most=level, column=0), koopman_views.mode(waves, pair=0, phase=level)
+        eigenpairs.trusted(model, at_most=level, column=0), eigenpairs.mode(waves, pair=0, phase=level)
     assert (time.process_time() - begin) / 10 < 0.1
 
 
 def test_sliders_redraw_pairs_and_modes(waves):
-    panel = notebook.trust_explorer(three())
+    panel = explorers.trust_explorer(three())
     (level, column), picture = panel.children[0].children, panel.children[1]
     assert "3 of 3 pairs" in picture.value and list(column.options) == [0, 1]
     level.value = level.options[0][1]
     assert "1 of 3 pairs" in picture.value
-    film, shown = notebook.mode_explorer(waves).children
+    film, shown = explorers.mode_explorer(waves).children
     pair, phase = shown.children[0].children
     before = shown.children[1].value
     phase.value = 6

@@ -7,10 +7,10 @@ import pandas as pd
 import pytest
 import torch
 
-from lib import stochastic
-from lib.nets import StochasticCNN, relative_noise
-from lib.stochastic import Budget
-from lib.types import Table
+from lib.core.types import Table
+from lib.experiments.lossy_compression import noisy_cnn
+from lib.experiments.lossy_compression.noisy_cnn import Budget
+from lib.nets.stacked import StochasticCNN, relative_noise
 
 BUDGET = Budget(steps=6, batch=16, lr=1e-3, every=2, test=120, fitted=40, dim=2, k=5, code="pca", code_steps=5, sigma=1e-3)
 
@@ -82,7 +82,7 @@ def test_output_is_log_probabilities_and_convolutions_are_torchs():
 
 
 def test_records_depend_on_the_seed_alone(digits):
-    together, alone = (stochastic.runs(digits, seeds=seeds, budget=BUDGET, workers=1) for seeds in ([0, 1], [1]))
+    together, alone = (noisy_cnn.runs(digits, seeds=seeds, budget=BUDGET, workers=1) for seeds in ([0, 1], [1]))
     pd.testing.assert_frame_equal(together[together.seed == 1].reset_index(drop=True), alone)
     assert together.step.unique().tolist() == [0, 2, 4, 6] and len(together) == 2 * 4 * 5
     assert np.isfinite(together[["mi_xt", "mi_ty", "loss"]]).all().all()
@@ -90,13 +90,13 @@ def test_records_depend_on_the_seed_alone(digits):
 
 
 def test_members_of_one_program_record_what_they_record_alone(digits):
-    stacked = pd.DataFrame(stochastic.trained(digits, BUDGET, [0, 1]))
-    alone = stochastic.runs(digits, seeds=[1], budget=BUDGET, workers=1)
+    stacked = pd.DataFrame(noisy_cnn.trained(digits, BUDGET, [0, 1]))
+    alone = noisy_cnn.runs(digits, seeds=[1], budget=BUDGET, workers=1)
     assert stacked[stacked.seed == 1].loss.tolist() == pytest.approx(alone.loss.tolist(), abs=1e-4)
 
 
 def test_training_lowers_the_loss_and_raises_what_the_output_knows(digits):
-    records = stochastic.runs(digits, seeds=[0], budget=BUDGET._replace(steps=60, every=30), workers=1)
+    records = noisy_cnn.runs(digits, seeds=[0], budget=BUDGET._replace(steps=60, every=30), workers=1)
     output = records[records.layer == "output"]
     assert output.loss.iloc[-1] < 0.7 * output.loss.iloc[0] and output.accuracy.iloc[-1] > 0.9
     assert output.mi_ty.iloc[-1] > output.mi_ty.iloc[0] + 0.2
@@ -104,7 +104,7 @@ def test_training_lowers_the_loss_and_raises_what_the_output_knows(digits):
 
 def test_parts_do_not_overlap(digits):
     table = digits._replace(x=torch.arange(300.0)[:, None].repeat(1, 2))
-    train, test = stochastic.parts(table, [0, 1], 100)
+    train, test = noisy_cnn.parts(table, [0, 1], 100)
     for one, other in zip(train.x[..., 0].tolist(), test.x[..., 0].tolist(), strict=True):
         assert sorted(one + other) == list(range(300)) and len(other) == 100
     assert train.x[0, 0, 0] != train.x[1, 0, 0]
@@ -116,13 +116,13 @@ def test_coincidences_of_a_made_up_network():
     rows = [
         {"seed": 0, "step": i, "layer": layer, "mi_xt": 0.3 * i + height * step[i] + 1e-6 * (-1) ** i, "loss": step[i]}
         for i in t
-        for layer, height in zip(stochastic.LAYERS, (3, 3, 3, 0, 0), strict=True)
+        for layer, height in zip(noisy_cnn.LAYERS, (3, 3, 3, 0, 0), strict=True)
     ]
-    found = stochastic.coincidences(pd.DataFrame(rows), window=7, deviations=3.0).squeeze()
+    found = noisy_cnn.coincidences(pd.DataFrame(rows), window=7, deviations=3.0).squeeze()
     assert (found.compressions, found.inside) == (1.0, pytest.approx(0.6)) and found["rank"] < 0.1
-    listed = stochastic.found_episodes(pd.DataFrame(rows), window=7, deviations=3.0)
-    assert set(listed[listed.change < 0].layer) == set(stochastic.LAYERS[:3])
-    assert math.isclose(stochastic.falls(pd.DataFrame(rows), window=7)[0], 8, abs_tol=1)
+    listed = noisy_cnn.found_episodes(pd.DataFrame(rows), window=7, deviations=3.0)
+    assert set(listed[listed.change < 0].layer) == set(noisy_cnn.LAYERS[:3])
+    assert math.isclose(noisy_cnn.falls(pd.DataFrame(rows), window=7)[0], 8, abs_tol=1)
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ def test_coincidences_of_a_made_up_network():
 )
 def test_refuses_a_budget_that_cannot_be(digits, change, message):
     with pytest.raises(ValueError, match=message):
-        stochastic.runs(digits, seeds=[0], budget=BUDGET._replace(**change), workers=1)
+        noisy_cnn.runs(digits, seeds=[0], budget=BUDGET._replace(**change), workers=1)
 
 
 def test_small_images_are_refused():

@@ -1,7 +1,6 @@
 """What people write becomes HTML that can do nothing, and formulas that are whole."""
 
 import re
-from pathlib import Path
 from xml.etree.ElementTree import canonicalize
 
 import nbformat
@@ -10,10 +9,10 @@ import pytest
 from latex2mathml import commands
 from latex2mathml.converter import convert
 
-from pipelines.markdown import clean, html, mathml, table
 from pipelines.report import templates
+from pipelines.reporting.markdown import clean, html, mathml, table
+from tests import ROOT
 
-ROOT = Path(__file__).parents[1]
 HARM = re.compile(r"<(?:script|style|svg|iframe|form|base|meta)|<[^>]*\s(?:on\w+|class|href|src)=[^>]*>", re.I)
 
 

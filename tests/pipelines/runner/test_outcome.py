@@ -9,7 +9,7 @@ import pytest
 from nbclient.exceptions import DeadKernelError
 from papermill.exceptions import PapermillExecutionError
 
-from pipelines import outcome
+from pipelines.runner import outcome
 
 CELL = PapermillExecutionError(1, 1, "1 / 0", "ZeroDivisionError", "division by zero", [])
 TABLE = [

@@ -3,7 +3,7 @@
 import pytest
 from nbformat import v4
 
-from pipelines.outputs import differences, reconciled, settle
+from pipelines.runner.outputs import differences, reconciled, settle
 
 TABLE = "method   rmse   n\nplain   0.150   5\nvib    10.230  12\n"
 PAGE = '<table>\n  <tr style="text-align: right;">\n    <td>0.151</td>\n    <td>5</td>\n  </tr>\n</table>'

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from pipelines import private
+from pipelines.runner import private
+from tests import ROOT
 
-ROOT = Path(__file__).parents[1]
 HOLD = """
 import sys, time
 from pipelines import private

@@ -2,15 +2,14 @@
 
 import csv
 import time
-from pathlib import Path
 
 import pytest
 
-from lib import board
-from lib.progress import Report
-from pipelines import stage_times
+from lib.core.progress import Report
+from lib.workbook import status
+from pipelines.runner import stage_times
+from tests import ROOT
 
-ROOT = Path(__file__).parents[1]
 EXPECTED = {"prepare@a": 10.0, "train@a": 60.0, "report": 4.0}
 
 
@@ -18,7 +17,7 @@ EXPECTED = {"prepare@a": 10.0, "train@a": 60.0, "report": 4.0}
 def test_the_usual_times_that_ship_are_those_of_all_stages(scale):
     with stage_times.USUAL.open() as file:
         rows = [row for row in csv.DictReader(file) if row["scale"] == scale]
-    known = board.commands(ROOT).keys()
+    known = status.commands(ROOT).keys()
     assert {row["stage"] for row in rows} == known and len(rows) == len(known)
     assert all(float(row["seconds"]) >= 0 for row in rows)
 
@@ -29,11 +28,11 @@ def test_a_first_run_goes_by_the_usual_times_and_a_later_one_by_its_own(tmp_path
     (tmp_path / "pipelines").symlink_to(ROOT / "pipelines")
     (tmp_path / ".dvc").mkdir()
     monkeypatch.chdir(tmp_path)
-    first = stage_times.usual(tmp_path, board.commands(tmp_path))
+    first = stage_times.usual(tmp_path, status.commands(tmp_path))
     log = tmp_path / "build/logs/stages.csv"
     log.parent.mkdir(parents=True)
     log.write_text("train-tanh,2026-01-01T00:00:00,999.5,smoke\ntrain-relu,2026-01-01T00:00:00,7.5,embedded\n")
-    later = stage_times.usual(tmp_path, board.commands(tmp_path))
+    later = stage_times.usual(tmp_path, status.commands(tmp_path))
     assert later["train@relu"] == 7.5 and later["train@tanh"] == first["train@tanh"], "another scale says nothing"
     assert {name for name in first if first[name] != later[name]} == {"train@relu"}
 

@@ -14,15 +14,17 @@ import nbformat
 import pytest
 from jupyter_client.manager import start_new_kernel
 
-from lib import runs
-from tests.pipeline.keyboard import Terminal
-from tests.pipeline.test_runner import processes_end_in, wait_for
-from tests.pipeline.toy import STAGES, Toy
+from lib.workbook import runs
+from tests.keyboard import Terminal
+from tests.pipelines.test_run_notebook import processes_end_in, wait_for
+from tests.toy import STAGES, Toy
+
+pytestmark = pytest.mark.programs
 
 RUN = re.compile(r"make repro: \d of 3 stages \|.*\| \d\d:\d\d gone, about \d\d:\d\d to go( +\S+)?(\^C)?$")
 BAR = re.compile(r"(waiting|train-[ab]): +\d+%\|.*\| \d+/\d+ \[\d\d:\d\d<(\?|[\d:]+)\]$")
 WORK = """
-from lib.progress import bar
+from lib.core.progress import bar
 for _ in bar(range(20), "waiting"):
     time.sleep(wait / 20)
 if mode == "die":
@@ -46,11 +48,11 @@ class Book(Toy):
     def __init__(self, root):
         super().__init__(root)
         libraries = '("ipykernel.kernelapp", "ipykernel.debugger", "numpy", "torch") or ('
-        self.change("pipelines/warm.py", "LIBRARIES = (", f"LIBRARIES = {libraries}")
+        self.change("pipelines/runner/warm.py", "LIBRARIES = (", f"LIBRARIES = {libraries}")
         book = nbformat.read(root / "notebooks/toy.ipynb", 4)
         book.cells[1].source = book.cells[1].source.replace("time.sleep(wait)", WORK)
         nbformat.write(book, root / "notebooks/toy.ipynb")
-        self.python("-m", "pipelines.strip")
+        self.python("-m", "pipelines.runner.strip")
         (root / "dvc.yaml").write_text(STAGES)
         (root / ".gitignore").write_text(IGNORED)
         (root / "data").mkdir()
@@ -91,7 +93,7 @@ def book(template, tmp_path):
 
 def whole(lines, *others):
     """Return the lines that are neither a bar nor known."""
-    known = ("Running stage 'strip':", "> exec python -m pipelines.strip", "Generating lock file 'dvc.lock'")
+    known = ("Running stage 'strip':", "> exec python -m pipelines.runner.strip", "Generating lock file 'dvc.lock'")
     known += tuple(f"Running stage 'train@{key}':" for key in "ab")
     command = "> exec python -m pipelines.run_notebook toy reports/notebooks/train-{0}.ipynb runs.{0}.train raw=raw.txt"
     known += tuple(f"{command.format(key)} out=runs/{key}" for key in "ab")

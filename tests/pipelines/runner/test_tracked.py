@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from pipelines import outcome, provenance, tracked
+from pipelines.reporting import provenance
+from pipelines.runner import outcome, tracked
 
 CONFIG = "[core]\n    analytics = false\n    remote = store\n['remote \"store\"']\n    url = store\n    verify = true\n"
 

@@ -12,10 +12,12 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from pipelines import upkeep
-from pipelines.outcome import StageError
-from tests.pipeline.test_runner import processes_end_in, wait_for
-from tests.pipeline.toy import STAGES, Toy
+from pipelines.runner import upkeep
+from pipelines.runner.outcome import StageError
+from tests.pipelines.test_run_notebook import processes_end_in, wait_for
+from tests.toy import STAGES, Toy
+
+pytestmark = pytest.mark.programs
 
 
 @pytest.fixture(scope="module")

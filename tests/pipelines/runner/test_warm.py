@@ -11,15 +11,18 @@ import nbformat
 import pytest
 from jupyter_client.manager import KernelManager
 
-from pipelines import warm, warm_client
-from pipelines.kernel import execute
-from pipelines.notebook_file import clean
-from pipelines.stage_environment import listed
-from tests.pipeline.test_runner import processes_end_in, wait_for
-from tests.pipeline.toy import Toy
+from pipelines.runner import warm, warm_client
+from pipelines.runner.kernel import execute
+from pipelines.runner.notebook_file import clean
+from pipelines.runner.stage_environment import listed
+from tests import ROOT
+from tests.pipelines.test_run_notebook import processes_end_in, wait_for
+from tests.toy import Toy
 
-ROOT = Path(__file__).parents[2]
-pytestmark = pytest.mark.skipif(not warm.can_fork(), reason="this system's kernels start by themselves")
+pytestmark = [
+    pytest.mark.programs,
+    pytest.mark.skipif(not warm.can_fork(), reason="this system's kernels start by themselves"),
+]
 
 
 class Manager(KernelManager):
@@ -171,7 +174,7 @@ def test_is_interrupted_ends_and_is_killed_as_another(server, tmp_path):
 def test_ends_with_its_stage_and_with_its_server(tmp_path):
     toy = Toy(tmp_path)
     toy.environment.pop("PYTHONPATH", None)
-    toy.change("pipelines/warm.py", "LIBRARIES = (", 'LIBRARIES = ("ipykernel.kernelapp", "numpy", "torch") or (')
+    toy.change("pipelines/runner/warm.py", "LIBRARIES = (", 'LIBRARIES = ("ipykernel.kernelapp", "numpy", "torch") or (')
     with warm.kernels(toy.root, toy.environment) as server:
         toy.environment["HOURGLASS_WARM"] = os.environ["HOURGLASS_WARM"]
         toy.change("params.yaml", "{epochs: 2}", "{wait: 60.0}")

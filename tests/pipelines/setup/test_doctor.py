@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from pipelines import doctor
+from pipelines.setup import doctor
+from tests import ROOT
 
-ROOT = Path(__file__).parents[2]
+pytestmark = pytest.mark.programs
 
 
 def kept(content):
@@ -173,6 +174,6 @@ def test_a_run_under_way_is_named(folder):
 
 def test_it_speaks_without_any_package_and_says_by_its_status_whether_something_is_wrong(folder):
     lose_python()
-    done = subprocess.run([sys.executable, "-I", "-S", ROOT / "pipelines/doctor.py"], capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-I", "-S", ROOT / "pipelines/setup/doctor.py"], capture_output=True, text=True)
     assert done.returncode == 1 and "wrong  no environment is set up here\n       -> `make setup`" in done.stdout
     assert "\nwrong: " in done.stdout and not done.stderr

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from pipelines import replay, upkeep, workspace
+from pipelines import replay
+from pipelines.runner import upkeep, workspace
+from tests import ROOT
 
-ROOT = Path(__file__).parents[1]
-CHECK = ["sh", "pipelines/check_git.sh", "commit"]
+CHECK = ["sh", "pipelines/setup/check_git.sh", "commit"]
 
 
 def git(*arguments: str, **options) -> subprocess.CompletedProcess:
@@ -101,7 +102,7 @@ def test_no_git_is_said(clone, tmp_path):
 
 def test_what_needs_git_asks_for_it_first(tmp_path):
     text = (ROOT / "Makefile").read_text()
-    for target in ("repro", "test", "unit", "whole", "toys", "nbval", "notebooks", "report", "sweep"):
+    for target in ("repro", "test", "unit", "whole", "programs", "nbval", "notebooks", "report", "sweep"):
         assert f"\n{target}: git " in text
     for target in ("record", "replay"):
         assert f"\n{target}: commit ready" in text

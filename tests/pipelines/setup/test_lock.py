@@ -11,10 +11,10 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from lib import runs
-from pipelines.environment import environment, pins
+from lib.workbook import runs
+from pipelines.setup.lock import environment, pins
+from tests import ROOT
 
-ROOT = Path(__file__).parents[1]
 LOCK = (ROOT / "requirements.lock").read_text()
 
 
@@ -83,12 +83,12 @@ def test_named_packages_are_direct_dependencies(package):
 
 # What is asked for and no source of ours imports by name, and why.
 WITHOUT_IMPORT = {
-    "dask_jobqueue": "clusters name it (pipelines/cluster.py)",
+    "dask_jobqueue": "clusters name it (pipelines/sweeping/cluster.py)",
     "jupyterlab": "make lab",
     "nbval": "make nbval",
     "pyarrow": "pandas reads and writes parquet by it",
     "ruff": "make lint",
-    "torchvision": "open_clip needs it, and it must be of the pair with torch that pipelines/environment.py names",
+    "torchvision": "open_clip needs it, and it must be of the pair with torch that pipelines/setup/lock.py names",
     "xdist": "pytest -n",
 }
 IMPORTED_AS = {"open_clip_torch": "open_clip", "scikit-learn": "sklearn", "pytest-xdist": "xdist"}

@@ -9,9 +9,10 @@ import time
 
 import pytest
 
-from pipelines import setup_env
-from tests.environments import ROOT, Copy
-from tests.pipeline.keyboard import Terminal
+from pipelines.setup import setup_env
+from tests import ROOT
+from tests.environments import Copy
+from tests.keyboard import Terminal
 
 ODD = ["my wörk: 2", "a;b 'c", 'quote" $HOME `x` #1 %2']
 
@@ -58,7 +59,7 @@ def test_a_look_at_what_is_ready_is_quick(copy):
     seconds = []
     for _ in range(5):
         start = time.monotonic()
-        subprocess.run(["sh", "pipelines/check_env.sh"], cwd=copy.root, env=own, check=True)
+        subprocess.run(["sh", "pipelines/setup/check_env.sh"], cwd=copy.root, env=own, check=True)
         seconds.append(time.monotonic() - start)
     assert min(seconds) < 0.1 and not copy.calls.exists()  # 30 ms on an idle machine
 
@@ -189,7 +190,7 @@ def test_what_is_spoilt_is_made_anew_with_the_reason(copy, monkeypatch, capfd, s
     assert said in capfd.readouterr().err and made == ["default"]
     assert copy.env.version() == sys.version_info[:3] and not setup_env.BEGUN.exists()
     copy.env.sign("default", ready=True)
-    assert subprocess.run(["sh", "pipelines/check_env.sh"], env=own).returncode == 0
+    assert subprocess.run(["sh", "pipelines/setup/check_env.sh"], env=own).returncode == 0
     assert capfd.readouterr().err == ""
 
 
@@ -203,7 +204,7 @@ def test_what_is_spoilt_is_made_anew_with_the_reason(copy, monkeypatch, capfd, s
             "setting it up was broken off",
         ),
         (lambda c: (c.root / "requirements.lock").write_text("other==1"), "requirements.lock is not what it was set up by"),
-        (lambda c: (c.root / "lib/working_copy.py").write_text(OTHER), "the code that goes into it has changed"),
+        (lambda c: (c.root / "lib/core/working_copy.py").write_text(OTHER), "the code that goes into it has changed"),
     ],
 )
 def test_what_is_not_ready_is_completed_with_the_reason(copy, change, said):
@@ -238,7 +239,7 @@ def test_nothing_computed_is_removed():
     for path in (ROOT / "Makefile", *(ROOT / "pipelines").glob("*.sh")):
         lines = [line for line in path.read_text().splitlines() if "rm " in line and "rm -rf build reports/failed" not in line]
         assert lines == [], path
-    assert "rmtree" not in (ROOT / "pipelines/setup_env.py").read_text()
+    assert "rmtree" not in (ROOT / "pipelines/setup/setup_env.py").read_text()
 
 
 def test_torch_for_cpus_comes_from_its_index_and_the_rest_with_hashes(copy):
@@ -351,7 +352,7 @@ def test_without_sha256sum_a_look_at_what_is_ready_needs_no_python(copy, tools):
     """Whose only Python is the environment's, and would not start to set up."""
     (tools / "readlink").unlink()
     (tools / "readlink").symlink_to(shutil.which("readlink"))
-    (copy.root / "pipelines/setup_env.py").write_text("raise SystemExit(1)")
+    (copy.root / "pipelines/setup/setup_env.py").write_text("raise SystemExit(1)")
     assert copy.make("setup", PATH=str(tools)).returncode == 0
     (tools / "shasum").unlink()
     assert copy.make("setup", PATH=str(tools)).returncode == 2
@@ -372,7 +373,7 @@ def test_doctor_passes_over_a_python_that_is_too_old(copy, tmp_path):
 @pytest.mark.parametrize("features", ["output-sync", ""])
 def test_tests_run_side_by_side_only_where_make_keeps_their_outputs_apart(copy, features):
     done = copy.make("--dry-run", "test", f".FEATURES={features}")
-    assert done.returncode == 0 and ("--jobs 2 --output-sync=target whole unit toys" in done.stdout) == bool(features)
+    assert done.returncode == 0 and ("--jobs 2 --output-sync=target whole unit programs" in done.stdout) == bool(features)
     assert ("two groups of tests at a time" in done.stdout) == bool(features)
 
 

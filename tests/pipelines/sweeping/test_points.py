@@ -8,9 +8,10 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from pipelines import cluster, sweep, sweep_points
+from pipelines import sweep
+from pipelines.sweeping import cluster, points
+from tests import ROOT
 
-ROOT = Path(__file__).parents[1]
 PARAMETERS = 'x = 1\nrate = 0.5\nplan = {"lr": 0.1, "deep": {"k": 2}}\nout = "build/scratch"'
 
 
@@ -25,7 +26,7 @@ def told(tmp_path, monkeypatch):
 
     def read(text):
         (tmp_path / "mine.yaml").write_text(text)
-        return sweep_points.read(Path("mine.yaml"))
+        return points.read(Path("mine.yaml"))
 
     return read
 
@@ -83,23 +84,23 @@ def test_refuses_what_no_point_can_be(told, text, message):
 
 def test_a_key_changes_with_parameters_notebook_lib_and_data(told):
     text = "{notebook: small, points: {list: [{x: 1}, {x: 2}]}, reads: [data]}"
-    before = sweep_points.keys(told(text))
-    assert len(set(before)) == 2 and sweep_points.keys(told(text)) == before
-    assert sweep_points.keys(told(text.replace("points", "fixed: {rate: 2.0}, points"))) != before
+    before = points.keys(told(text))
+    assert len(set(before)) == 2 and points.keys(told(text)) == before
+    assert points.keys(told(text.replace("points", "fixed: {rate: 2.0}, points"))) != before
     for path in ("lib/new.py", "data"):
         Path(path).write_text(path)
-        after = sweep_points.keys(told(text))
+        after = points.keys(told(text))
         assert not set(after) & set(before)
         before = after
     book = Path("notebooks/small.ipynb")
     book.write_text(book.read_text().replace("0.5", "0.6"))
-    assert not set(sweep_points.keys(told(text))) & set(before)
+    assert not set(points.keys(told(text))) & set(before)
 
 
 def test_every_sweep_that_ships_can_be_read(monkeypatch):
     monkeypatch.chdir(ROOT)
     for path in Path("pipelines/sweeps").glob("*.yaml"):
-        assert len(sweep_points.read(path).points) >= 8
+        assert len(points.read(path).points) >= 8
 
 
 def test_job_scripts_say_what_the_description_says(monkeypatch):

@@ -7,9 +7,11 @@ import time
 
 import pytest
 
-from lib import runs
-from lib.processes import cores
-from tests.pipeline.test_sweep import Swept
+from lib.core.processes import cores
+from lib.workbook import runs
+from tests.pipelines.test_sweep import Swept
+
+pytestmark = pytest.mark.programs
 
 NEEDED = ("slurmctld", "slurmd", "sbatch", "munged", "mungekey")
 FOUND = {name: shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin") for name in NEEDED}

@@ -5,8 +5,10 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from tests.pipeline.test_explorer import opened
-from tests.pipeline.test_report import browser
+from tests.pipelines.test_report import browser
+from tests.widgets.browser.test_explorer import opened
+
+pytestmark = pytest.mark.programs
 
 
 @pytest.fixture(scope="module")

@@ -6,8 +6,10 @@ from contextlib import contextmanager
 import pytest
 from playwright.sync_api import expect, sync_playwright
 
-from tests.pipeline.test_lab import server
-from tests.pipeline.test_report import CHROMIUM, browser
+from tests.pipelines.test_lab import server
+from tests.pipelines.test_report import CHROMIUM, browser
+
+pytestmark = pytest.mark.programs
 
 
 @contextmanager

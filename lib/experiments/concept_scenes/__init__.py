@@ -1,0 +1,1 @@
+"""Every concept method on the same scenes: one table, edits, examples."""

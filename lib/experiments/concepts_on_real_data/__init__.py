@@ -1,0 +1,1 @@
+"""Concept methods on published sentences and on expert annotations."""

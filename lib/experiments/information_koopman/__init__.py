@@ -1,0 +1,1 @@
+"""Entropy and information of Koopman codes: theory, Lorenz, flows, pictures, ropes."""

@@ -1,0 +1,1 @@
+"""Eigenvalues, residuals and forecasts of linear fits beside known ones."""

@@ -1,0 +1,1 @@
+"""Small networks, R of them stacked into one program."""

@@ -1,0 +1,1 @@
+"""What values of several seeds tell: correlations, intervals, rises and falls of a curve."""

@@ -1,0 +1,1 @@
+"""Views that redraw while a slider moves, forms and buttons that run stages."""

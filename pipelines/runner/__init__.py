@@ -1,0 +1,1 @@
+"""How a notebook is run: kernels, environments, outcomes, terminals, locks, what DVC tracks."""

@@ -1,0 +1,1 @@
+"""The environment and what a machine needs: made, checked, locked."""

@@ -1,0 +1,1 @@
+"""The points of a sweep, where they run, the table they end in."""
