@@ -9,8 +9,9 @@ from torch import Tensor
 
 from lib.core.precision import usual
 from lib.data.dynamics.pendulum import pendulum_embedded
+from lib.experiments.tables import Tables, blank, together
 from lib.koopman.consistency import Balance, ConsistentAutoencoder, consistent_terms
-from lib.koopman.members import Tables, Trained, blank, plan, rollouts, spectra, together, trained, weights
+from lib.koopman.members import Trained, plan, rollouts, spectra, trained, weights
 from lib.koopman.metrics import rrmse
 
 DT, AMPLITUDE, AHEAD, STARTS = 0.1, 2.4, 9, 30

@@ -12,9 +12,10 @@ from lib.core.precision import usual
 from lib.core.types import Rows
 from lib.data.dynamics.linear import slow_manifold
 from lib.data.dynamics.pendulum import GRAVITY, pendulum
+from lib.experiments.tables import HELD_OUT, Tables, together
 from lib.koopman.learner import fit
 from lib.koopman.lusch import Balance, LuschNet, lusch_terms
-from lib.koopman.members import HELD_OUT, Tables, plan, together
+from lib.koopman.members import plan
 
 STEPS, DT, HIGHEST = 50, 0.02, 3.0  # frames after the first, their distance, the largest amplitude
 

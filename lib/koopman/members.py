@@ -1,28 +1,21 @@
-"""What every contest does alike: cut trajectories, train members side by side, and score what they forecast."""
+"""Koopman networks of many seeds and recipes as one program: cut trajectories, train, settle, score what they forecast."""
 
-import math
-from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-import pandas as pd
 import torch
 from torch import Tensor
 
 from lib.core.plan import Plan
 from lib.core.precision import usual
-from lib.core.processes import each
-from lib.core.progress import bar
 from lib.core.types import Rows
 from lib.koopman import metrics
+from lib.koopman.autoencoder import Recipe
 from lib.koopman.forecast import Settled, rollout, settle
 from lib.koopman.learner import Objective, fit
 from lib.koopman.linear import MODES, Rollout
 from lib.nets.stacked import Bottleneck
 
-HELD_OUT = 10**6  # seeds of test data lie this far from those of training data
 HORIZONS = [5, 20, 50]
-
-Tables = dict[str, list[dict]]
 
 
 class Trained(NamedTuple):
@@ -31,15 +24,6 @@ class Trained(NamedTuple):
     settled: Settled
     history: list[dict]
     status: list[str]  # one a member
-
-
-def together(unit: Callable[..., Tables], chosen: Iterable, *, workers: int | None) -> dict[str, pd.DataFrame]:
-    """Return the tables of all units of work, {name: rows of one after another}, whoever computes them."""
-    chosen, found = list(chosen), {}
-    for tables in bar(each(unit, chosen, workers=workers), "trainings", total=len(chosen)):
-        for name, rows in tables.items():
-            found.setdefault(name, []).extend(rows)
-    return {name: pd.DataFrame(rows) for name, rows in found.items()}
 
 
 def cut(x: Tensor, length: int) -> Tensor:
@@ -79,11 +63,6 @@ def outcome(left_at: Tensor) -> str:
     return f"left the range in {left} of {len(left_at)}" if left else "ok"
 
 
-def blank(names: Iterable[str]) -> dict[str, float]:
-    """Return NaN for every name, what a member that diverged has to show."""
-    return dict.fromkeys(names, math.nan)
-
-
 def spectra(found: Trained, names: list[dict]) -> list[dict]:
     """Return a row for every eigenvalue of every member: modulus and angle, largest modulus first."""
     values = found.settled.eigenvalues()
@@ -98,3 +77,17 @@ def spectra(found: Trained, names: list[dict]) -> list[dict]:
 def plan(epochs: int, batch: int, lr: float, *, clip: float = 1.0, records: int = 25) -> Plan:
     """Return the plan of a contest: last weights, gradients clipped member by member, divergence an outcome."""
     return Plan(epochs, batch, lr, select="last", clip=clip, records=records, on_divergence="record")
+
+
+class Network(NamedTuple):
+    """One program of several methods: their objective, operator and recipes."""
+
+    operator: str
+    terms: object
+    recipes: dict[str, Recipe]
+
+
+def merged(recipes: list[Recipe], seeds: int) -> Recipe:
+    """Return one recipe whose weights are those of each member; the forms are the last one's."""
+    numbers = [name for name, value in recipes[-1]._asdict().items() if isinstance(value, float) and name != "temperature"]
+    return recipes[-1]._replace(**{name: weights([getattr(r, name) for r in recipes], seeds) for name in numbers})

@@ -8,8 +8,6 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from lib.workbook.claims import Rule
-
 LEVEL = 0.95
 
 
@@ -67,13 +65,3 @@ def spearman(table: pd.DataFrame, x: str, y: str) -> float:
     """Return the rank correlation of two columns, 0 where one of them does not vary."""
     ranks = table[[x, y]].round(9).rank()  # what rounding alone parts is a tie
     return float(ranks[x].corr(ranks[y])) if ranks.std().min() > 0 else 0.0
-
-
-def mean_above(bar: float, what: str) -> Rule:
-    """Hold if the 95 % interval of the mean over the seeds lies above the bar."""
-    return Rule(f"95 % interval of the mean {what} lies above {bar:g}", lambda v: interval(v).low > bar)
-
-
-def spread_above(bar: float, what: str) -> Rule:
-    """Hold if the standard deviation over the seeds exceeds the bar."""
-    return Rule(f"standard deviation of {what} over the seeds > {bar:g}", lambda v: statistics.stdev(v) > bar)

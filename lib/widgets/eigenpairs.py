@@ -11,7 +11,7 @@ from matplotlib import colormaps
 from PIL import Image
 from torch import Tensor
 
-from lib.experiments.koopman_spectra.rollouts import Pieces, forecast
+from lib.koopman.modes import Pieces, forecast
 from lib.widgets import planes
 from lib.workbook import plot
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 import ipywidgets as widgets
 import pandas as pd
 
-from lib.experiments.koopman_spectra.rollouts import Pieces
+from lib.koopman.modes import Pieces
 from lib.widgets import concept_model, eigenpairs, planes
 
 

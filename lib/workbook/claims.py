@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from lib.stats.intervals import interval
 from lib.workbook.runs import write_json
 
 HOLDS, FAILS, TOO_SMALL = "holds", "fails", "not at this scale"
@@ -126,3 +127,13 @@ def table(rows: list[dict], *, width: int = 56) -> str:
         start = f"{row['verdict']:<17} {row['id']:<{longest}} {measured:<18} n={row['seeds']:<3} "
         lines += [start + says, *(" " * len(start) + line for line in rest)]
     return "\n".join(lines)
+
+
+def mean_above(bar: float, what: str) -> Rule:
+    """Hold if the 95 % interval of the mean over the seeds lies above the bar."""
+    return Rule(f"95 % interval of the mean {what} lies above {bar:g}", lambda v: interval(v).low > bar)
+
+
+def spread_above(bar: float, what: str) -> Rule:
+    """Hold if the standard deviation over the seeds exceeds the bar."""
+    return Rule(f"standard deviation of {what} over the seeds > {bar:g}", lambda v: statistics.stdev(v) > bar)

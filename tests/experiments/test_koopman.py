@@ -8,12 +8,15 @@ import pytest
 import torch
 
 from lib.experiments import consistent_koopman, lusch_koopman
-from lib.experiments.information_koopman import entropy, lorenz, theory
-from lib.experiments.information_koopman.entropy import Budget, Unit, Variant
+from lib.experiments.information_koopman import ablation, entropy, lorenz, theory
+from lib.experiments.information_koopman.ablation import Variant
+from lib.experiments.information_koopman.entropy import Budget, Unit
+from lib.experiments.tables import together
+from lib.koopman import members
 from lib.koopman.autoencoder import PAPER, Autoencoder, Recipe
 from lib.koopman.forecast import Settled
 from lib.koopman.linear import Rollout
-from lib.koopman.members import Trained, cut, errors, outcome, rollouts, together, weights
+from lib.koopman.members import Trained, cut, errors, outcome, rollouts, weights
 from tests.samples import normal
 
 SHORT = Budget(epochs=2, trajectories=8, batch=4)
@@ -53,7 +56,7 @@ def test_errors_are_in_deviations_and_outcomes_are_named():
 def test_swings_are_one_image_of_three_numbers():
     (x, states), other = entropy.swings([3, 4], 5, 6), entropy.swings([4], 5, 6)[0]
     assert torch.linalg.matrix_rank(x.flatten(0, 2).double(), rtol=1e-5) == 3 and torch.equal(x[1], other[0])
-    seen = entropy.seen(states).flatten(0, 2)
+    seen = ablation.seen(states).flatten(0, 2)
     inner = x.flatten(0, 2).double() @ x.flatten(0, 2).double().T * 3 / 64
     torch.testing.assert_close(inner, seen @ seen.T, atol=1e-5, rtol=1e-5)
 
@@ -84,7 +87,7 @@ def test_a_diverged_member_has_no_numbers_and_the_reason():
 
 def test_what_two_coordinates_tell_of_the_state():
     states = entropy.swings([0], 20, 16)[1][0]
-    seen = entropy.seen(states)
+    seen = ablation.seen(states)
     spread = (seen - seen.mean((0, 1))).square().sum((0, 1))
     kept = torch.stack([seen[..., 0], 10 * seen[..., 1], 0 * seen[..., 2]], -1)
     target = (seen - seen.mean((0, 1))).flatten(0, 1)
@@ -120,7 +123,7 @@ def test_a_code_that_moves_linearly_has_no_latent_error():
 
 
 def test_recipes_of_one_program_keep_their_weights():
-    merged = lorenz.merged([Recipe(), PAPER], 2)
+    merged = members.merged([Recipe(), PAPER], 2)
     assert merged.alpha.tolist() == [0, 2, 0, 2] and merged.identity == 1.0
     assert merged.information == PAPER.information and merged.temperature == PAPER.temperature
 

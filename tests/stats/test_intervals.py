@@ -47,8 +47,8 @@ def test_rank_correlation_is_scipys_and_nothing_for_a_constant():
 @pytest.mark.parametrize(
     ("rule", "passes", "fails"),
     [
-        (intervals.mean_above(0.0, "x"), [1.0, 2.0, 1.5, 1.2, 1.8], [1.0, -2.0, 1.5, 1.2, -0.8]),
-        (intervals.spread_above(0.1, "x"), [0.0, 0.3, 0.1, 0.6, 0.2], [0.2, 0.25, 0.2, 0.22, 0.21]),
+        (claims.mean_above(0.0, "x"), [1.0, 2.0, 1.5, 1.2, 1.8], [1.0, -2.0, 1.5, 1.2, -0.8]),
+        (claims.spread_above(0.1, "x"), [0.0, 0.3, 0.1, 0.6, 0.2], [0.2, 0.25, 0.2, 0.22, 0.21]),
     ],
 )
 def test_rules_pass_what_they_say_and_nothing_else(rule, passes, fails):

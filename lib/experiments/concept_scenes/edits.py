@@ -21,7 +21,7 @@ from lib.core.types import Rows, Words
 from lib.data.captions.attributes import favourite
 from lib.data.embeddings import Embedded
 from lib.experiments.concept_scenes.table import Models, Source, shots
-from lib.koopman.members import Tables
+from lib.experiments.tables import Tables
 
 KINDS = ("contrastive", "gumbel", "gumbel_all", "entmax", "bernoulli")
 CHANNELS = (16, 32, 64)

@@ -13,7 +13,7 @@ from lib.concepts.meaning import agrees
 from lib.concepts.methods import FEW, FULL, METHODS, PATHS, Budget, Case, case
 from lib.core.types import Rows
 from lib.data.embeddings import Embedded
-from lib.koopman.members import Tables, together
+from lib.experiments.tables import Tables, together
 
 Source = Callable[[int], Embedded]
 Models = dict[str, ConceptModel]

@@ -15,7 +15,7 @@ from lib.concepts.bottleneck import ConceptModel, Score, accuracy, explain, stan
 from lib.core import checks
 from lib.core.types import Rows, Split
 from lib.data.annotations import Annotated
-from lib.koopman.members import Tables, together
+from lib.experiments.tables import Tables, together
 
 PATH = 60  # penalties of a head, each lower by 2^(1/4): 24 end before the one that validation chooses on digits of 28 x 28
 RUNGS = (1, 2, 3, 5)  # effective concepts

@@ -21,7 +21,7 @@ from lib.data import concept_sets
 from lib.data.cifar import Pictures
 from lib.data.concept_sets import distinct
 from lib.data.embeddings import Embedded
-from lib.koopman.members import Tables
+from lib.experiments.tables import Tables
 
 SHARES = (0.6, 0.2)  # of pictures for training and validation; the rest is for testing
 KINDS = ("words", "random words", "random vectors")  # without directions: their labels would be those of classes

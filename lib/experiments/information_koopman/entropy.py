@@ -13,35 +13,15 @@ from torch import Tensor
 
 from lib.core.precision import usual
 from lib.data.dynamics.pendulum import pendulum
+from lib.experiments.information_koopman.ablation import ABLATION, SIGNS, Variant, principal, seen
+from lib.experiments.tables import HELD_OUT, Tables, blank, together
 from lib.koopman.autoencoder import Autoencoder, Recipe, information_ae_terms
 from lib.koopman.entropy import portrait
-from lib.koopman.members import (
-    HELD_OUT,
-    Tables,
-    Trained,
-    blank,
-    cut,
-    errors,
-    outcome,
-    plan,
-    rollouts,
-    spectra,
-    together,
-    trained,
-    weights,
-)
+from lib.koopman.members import Trained, cut, errors, outcome, plan, rollouts, spectra, trained, weights
 
 COLUMNS, DT, AMPLITUDES = 64, 0.1, (0.3, 2.8)
 SHAPE = {"hidden": [64, 64], "code": 16, "decoder": [64, 64], "activation": "tanh"}
 HORIZONS = [5, 20]
-
-
-class Variant(NamedTuple):
-    """The weights of information, consistency and entropy."""
-
-    alpha: float = 0.0
-    beta: float = 0.0
-    gamma: float = 0.0
 
 
 class Unit(NamedTuple):
@@ -62,14 +42,6 @@ class Budget(NamedTuple):
     lr: float = 1e-3
 
 
-SIGNS = {
-    "none": Variant(),
-    "information": Variant(alpha=2.0),
-    "rewarded": Variant(alpha=2.0, gamma=0.1),
-    "penalised": Variant(alpha=2.0, gamma=-0.1),
-}
-WHOLE = Variant(2.0, 2.0, 0.5)  # as published for the visual pendulum
-ABLATION = {"whole": WHOLE} | {f"no {name}": WHOLE._replace(**{name: 0.0}) for name in Variant._fields}
 UNITS = [Unit("signs", operator, SIGNS) for operator in ("dense", "pooled", "averaged")]
 UNITS.append(Unit("ablation", "pooled", ABLATION))
 
@@ -90,12 +62,6 @@ def swings(seeds: list[int], trajectories: int, frames: int) -> tuple[Tensor, Te
     draws = torch.randn(COLUMNS, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     frame = torch.linalg.qr(draws).Q.T * math.sqrt(COLUMNS / 3)
     return usual(seen(states) @ frame), states
-
-
-def seen(states: Tensor) -> Tensor:
-    """Return cos q, sin q and q' / 4 of states (..., 2), (..., 3)."""
-    q, speed = states.unbind(-1)
-    return torch.stack([q.cos(), q.sin(), speed / 4], -1)
 
 
 def unit(seeds: list[int], budget: Budget, chosen: Unit) -> Tables:
@@ -148,12 +114,6 @@ def read(code: Tensor, states: Tensor) -> float:
     target = target - target.mean(0)
     miss = target - z @ torch.linalg.lstsq(z, target, driver="gelsd").solution  # the default repeats no bits
     return 1 - (miss.square().sum() / target.square().sum()).item()
-
-
-def principal(z: Tensor) -> Tensor:
-    """Return the two leading principal coordinates of codes (n, d), (n, 2)."""
-    z = z - z.mean(0)
-    return z @ torch.linalg.svd(z, full_matrices=False)[2][:2].T
 
 
 @torch.no_grad()

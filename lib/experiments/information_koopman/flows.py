@@ -13,12 +13,12 @@ from lib.core import checks
 from lib.core.precision import usual
 from lib.core.types import Trajectories
 from lib.experiments.information_koopman.flow_scores import DELAYS, Sets, judged, ranges, rhythm, sets
-from lib.experiments.information_koopman.lorenz import Network, merged
+from lib.experiments.tables import Tables, blank, together
 from lib.koopman import dictionaries, dmd, edmd, hankel_dmd, kkr
 from lib.koopman.autoencoder import PAPER, PUBLIC_CODE, Autoencoder, Recipe, information_ae_terms, information_vae_terms
 from lib.koopman.entropy import portrait
 from lib.koopman.linear import MODES, LinearKoopman, Rollout, rollout
-from lib.koopman.members import Tables, Trained, blank, cut, plan, rollouts, together, trained
+from lib.koopman.members import Network, Trained, cut, merged, plan, rollouts, trained
 from lib.koopman.pairs import delays as delayed
 from lib.koopman.regression import annulus
 

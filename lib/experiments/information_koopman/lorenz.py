@@ -15,25 +15,23 @@ from torch import Tensor
 from lib.core.precision import usual
 from lib.core.types import Trajectories
 from lib.data.dynamics.lorenz import LYAPUNOV, lorenz
+from lib.experiments.tables import HELD_OUT, Tables, blank, together
 from lib.koopman import consistency, dictionaries, dmd, edmd, kkr, metrics
 from lib.koopman.autoencoder import PAPER, PUBLIC_CODE, Autoencoder, Recipe, information_ae_terms, information_vae_terms
 from lib.koopman.consistency import ConsistentAutoencoder, consistent_terms
 from lib.koopman.linear import MODES, LinearKoopman, Rollout, rollout
 from lib.koopman.members import (
-    HELD_OUT,
     HORIZONS,
-    Tables,
+    Network,
     Trained,
-    blank,
     cut,
     errors,
+    merged,
     outcome,
     plan,
     rollouts,
     spectra,
-    together,
     trained,
-    weights,
 )
 from lib.koopman.regression import annulus
 
@@ -61,14 +59,6 @@ class Sets(NamedTuple):
 
     train: Tensor  # (S, B, T, 3)
     test: Tensor  # (S, B, ahead + 1, 3): the same attractor for all, in each seed's units
-
-
-class Network(NamedTuple):
-    """One program of several methods: their objective, operator and recipes."""
-
-    operator: str
-    terms: object
-    recipes: dict[str, Recipe]
 
 
 PLAIN = Recipe()
@@ -125,12 +115,6 @@ def network(name: str, x: Tensor, seeds: list[int], budget: Budget) -> Trained:
         terms = partial(form, recipe=merged(list(recipes.values()), len(seeds)))
     windows = usual(cut(x, AHEAD if name == CONSISTENT else LENGTH))
     return trained(model, terms, windows, seeds=seeds, plan=plan(budget.epochs, budget.batch, budget.lr))
-
-
-def merged(recipes: list[Recipe], seeds: int) -> Recipe:
-    """Return one recipe whose weights are those of each member; the forms are the last one's."""
-    numbers = [name for name, value in recipes[-1]._asdict().items() if isinstance(value, float) and name != "temperature"]
-    return recipes[-1]._replace(**{name: weights([getattr(r, name) for r in recipes], seeds) for name in numbers})
 
 
 def scored(found: Trained, names: list[dict], both: dict[str, Rollout], test: Tensor) -> list[dict]:

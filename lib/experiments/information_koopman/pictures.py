@@ -14,10 +14,11 @@ from torch.nn.functional import avg_pool2d
 
 from lib.core.precision import usual
 from lib.core.types import Trajectories
-from lib.experiments.information_koopman.entropy import ABLATION, Variant, principal, seen
+from lib.experiments.information_koopman.ablation import ABLATION, Variant, principal, seen
+from lib.experiments.tables import Tables, blank, together
 from lib.koopman.autoencoder import Autoencoder, Recipe, information_ae_terms
 from lib.koopman.entropy import portrait
-from lib.koopman.members import Tables, Trained, blank, cut, plan, together, trained, weights
+from lib.koopman.members import Trained, cut, plan, trained, weights
 
 LENGTH = 8  # frames of a training window
 

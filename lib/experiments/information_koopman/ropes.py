@@ -15,8 +15,9 @@ from torch import Tensor
 from lib.core import checks
 from lib.core.types import Trajectories
 from lib.data.dynamics.rope import rope
+from lib.experiments.tables import HELD_OUT, Tables, together
 from lib.koopman.linear import MODES
-from lib.koopman.members import HELD_OUT, Tables, errors, together
+from lib.koopman.members import errors
 from lib.koopman.operators import graph_ridge, graph_step
 
 TRAINED, TESTED = range(5, 10), range(10, 15)  # balls

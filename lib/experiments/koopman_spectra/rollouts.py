@@ -1,13 +1,9 @@
 """Forecasts of linear Koopman fits: errors of Lorenz's system in both modes, and models kept in pieces, pair by pair."""
 
 from collections.abc import Sequence
-from pathlib import Path
-from typing import NamedTuple
 
 import pandas as pd
 import torch
-from safetensors.torch import load_file, save_file
-from torch import Tensor
 
 from lib.core import checks
 from lib.core.types import Trajectories
@@ -18,18 +14,9 @@ from lib.koopman.dmd import dmd, hankel_dmd
 from lib.koopman.edmd import edmd
 from lib.koopman.linear import MODES, LinearKoopman, rollout
 from lib.koopman.metrics import nrmse, valid_prediction_time
-from lib.koopman.residual import residuals_on
+from lib.koopman.modes import Pieces, forecast, taken_apart
 
 HORIZONS = (5, 20, 50)
-
-
-class Pieces(NamedTuple):
-    """A forecast from one start, taken apart: the snapshot t >= 1 steps later is the sum over pairs of values^t parts."""
-
-    values: Tensor  # (r,) complex eigenvalues of one step
-    residuals: Tensor  # (r,) on fresh trajectories
-    parts: Tensor  # (r, n) complex: the start's eigenfunction times the mode
-    truth: Tensor  # (S + 1, ...) what the trajectory did
 
 
 def standardised(train: Trajectories, *others: Trajectories) -> list[Trajectories]:
@@ -70,20 +57,6 @@ def scored(model: LinearKoopman, test: Trajectories) -> list[dict]:
     return rows
 
 
-def taken_apart(model: LinearKoopman, fresh: Trajectories, *, steps: int) -> Pieces:
-    """Return the pieces of the forecast of the first fresh trajectory, `steps` steps beyond the window it starts from."""
-    start = fresh.x[:1, : model.delays].double().flatten(1)
-    phi = model.lift(start).to(model.vectors.dtype) @ model.vectors  # (1, r)
-    truth = fresh.x[0, model.delays - 1 : model.delays + steps]
-    return Pieces(model.eigenvalues, residuals_on(model, fresh), phi.mT * model.modes, truth)
-
-
-def forecast(pieces: Pieces, kept: Tensor, steps: int) -> Tensor:
-    """Return what the kept pairs (r,) foretell, (steps, n), from one step after the start."""
-    powers = pieces.values[kept] ** torch.arange(1, steps + 1, dtype=torch.float64)[:, None]
-    return (powers @ pieces.parts[kept]).real
-
-
 def models(seed: int) -> dict[str, Pieces]:
     """Return models to look at, by system."""
     found = {}
@@ -108,25 +81,6 @@ def field(data: Trajectories, *, rank: int, steps: int) -> Pieces:
         raise ValueError(f"{data.x.shape[1]} snapshots are too few to hold back {steps}; give at least {2 * steps + 1}")
     model = dmd(data._replace(x=data.x[:1, :-steps]), rank=rank)
     return taken_apart(model, data._replace(x=data.x[:1, -steps - 1 :]), steps=steps)
-
-
-def save(models: dict[str, Pieces], path: Path) -> None:
-    """Write models to one file, at single precision."""
-    tensors = {}
-    for name, pieces in models.items():
-        for part, value in pieces._asdict().items():
-            real = torch.view_as_real(value.resolve_conj()) if value.is_complex() else value
-            tensors[f"{name}/{part}"] = real.float().contiguous()
-    save_file(tensors, path)
-
-
-def load(path: Path) -> dict[str, Pieces]:
-    """Read what `save` wrote, by name in alphabetical order; at double precision again, so that powers stay exact enough."""
-    tensors, found = load_file(path), {}
-    for name in sorted({key.rpartition("/")[0] for key in tensors}):
-        values, residuals, parts, truth = (tensors[f"{name}/{part}"].double() for part in Pieces._fields)
-        found[name] = Pieces(torch.view_as_complex(values), residuals, torch.view_as_complex(parts), truth)
-    return found
 
 
 def rhythm(pieces: Pieces, truth: float) -> dict[str, float]:

@@ -15,10 +15,11 @@ from scipy import stats
 from lib.core.types import Trajectories
 from lib.data.dynamics import DYNAMICS
 from lib.experiments.koopman_spectra import logistic, rollouts, systems
-from lib.experiments.koopman_spectra.rollouts import Pieces
+from lib.koopman import modes
 from lib.koopman.dictionaries import monomials
 from lib.koopman.edmd import edmd
 from lib.koopman.linear import rollout
+from lib.koopman.modes import Pieces
 from lib.widgets import eigenpairs, explorers
 
 
@@ -126,10 +127,10 @@ def test_standardised_is_in_units_of_the_first():
 def test_the_pieces_add_up_to_the_rollout():
     data, fresh = systems.both("slow_manifold", 0, trajectories=20, steps=30, dt=0.02)
     model = edmd(data, lift=monomials(2, degree=3))
-    pieces = rollouts.taken_apart(model, fresh, steps=30)
-    whole = rollouts.forecast(pieces, torch.ones(10, dtype=torch.bool), 30)
+    pieces = modes.taken_apart(model, fresh, steps=30)
+    whole = modes.forecast(pieces, torch.ones(10, dtype=torch.bool), 30)
     torch.testing.assert_close(whole, rollout(model, fresh.x[:1, 0], 30, mode="linear").x[0, 1:], atol=1e-9, rtol=0)
-    assert rollouts.forecast(pieces, torch.zeros(10, dtype=torch.bool), 30).abs().max() == 0
+    assert modes.forecast(pieces, torch.zeros(10, dtype=torch.bool), 30).abs().max() == 0
 
 
 def field_of_waves(angle=0.4, steps=40):
@@ -157,8 +158,8 @@ def waves():
 
 
 def test_models_come_back_from_disk(tmp_path, waves):
-    rollouts.save({"b": waves, "a": waves}, tmp_path / "x.safetensors")
-    back = rollouts.load(tmp_path / "x.safetensors")
+    modes.save({"b": waves, "a": waves}, tmp_path / "x.safetensors")
+    back = modes.load(tmp_path / "x.safetensors")
     assert list(back) == ["a", "b"] and back["a"].truth.shape == (11, 1, 8, 8)
     for ours, theirs in zip(waves, back["a"], strict=True):
         torch.testing.assert_close(ours, theirs, atol=1e-6, rtol=1e-6)
@@ -208,7 +209,7 @@ def test_the_rollout_says_what_is_kept_and_draws_both_lines():
 
 
 def test_lines_break_where_they_leave_the_frame():
-    made, spans = eigenpairs.explore.frame((0.0, 3.0), (0.0, 1.0), "x", "y"), ((0.0, 3.0), (0.0, 1.0))
+    made, spans = eigenpairs.planes.frame((0.0, 3.0), (0.0, 1.0), "x", "y"), ((0.0, 3.0), (0.0, 1.0))
     line = eigenpairs.path(made, np.arange(4.0), np.array([0.5, 2.0, 0.5, 0.6]), spans, "red")
     assert line.count("M") == 2 and line.count("L") == 1
     assert eigenpairs.path(made, np.zeros(2), np.full(2, 5.0), spans, "red") == ""

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from lib.core.types import Table
-from lib.experiments.lossy_compression import noisy_cnn
+from lib.experiments.lossy_compression import episodes_of_layers, noisy_cnn
 from lib.experiments.lossy_compression.noisy_cnn import Budget
 from lib.nets.stacked import StochasticCNN, relative_noise
 
@@ -118,11 +118,11 @@ def test_coincidences_of_a_made_up_network():
         for i in t
         for layer, height in zip(noisy_cnn.LAYERS, (3, 3, 3, 0, 0), strict=True)
     ]
-    found = noisy_cnn.coincidences(pd.DataFrame(rows), window=7, deviations=3.0).squeeze()
+    found = episodes_of_layers.coincidences(pd.DataFrame(rows), window=7, deviations=3.0).squeeze()
     assert (found.compressions, found.inside) == (1.0, pytest.approx(0.6)) and found["rank"] < 0.1
-    listed = noisy_cnn.found_episodes(pd.DataFrame(rows), window=7, deviations=3.0)
+    listed = episodes_of_layers.found_episodes(pd.DataFrame(rows), window=7, deviations=3.0)
     assert set(listed[listed.change < 0].layer) == set(noisy_cnn.LAYERS[:3])
-    assert math.isclose(noisy_cnn.falls(pd.DataFrame(rows), window=7)[0], 8, abs_tol=1)
+    assert math.isclose(episodes_of_layers.falls(pd.DataFrame(rows), window=7)[0], 8, abs_tol=1)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,27 @@
+"""Units of work side by side, each of which gives tables: what experiments do alike."""
+
+import math
+from collections.abc import Callable, Iterable
+
+import pandas as pd
+
+from lib.core.processes import each
+from lib.core.progress import bar
+
+HELD_OUT = 10**6  # seeds of test data lie this far from those of training data
+
+Tables = dict[str, list[dict]]
+
+
+def together(unit: Callable[..., Tables], chosen: Iterable, *, workers: int | None) -> dict[str, pd.DataFrame]:
+    """Return the tables of all units of work, {name: rows of one after another}, whoever computes them."""
+    chosen, found = list(chosen), {}
+    for tables in bar(each(unit, chosen, workers=workers), "trainings", total=len(chosen)):
+        for name, rows in tables.items():
+            found.setdefault(name, []).extend(rows)
+    return {name: pd.DataFrame(rows) for name, rows in found.items()}
+
+
+def blank(names: Iterable[str]) -> dict[str, float]:
+    """Return NaN for every name, what a member that diverged has to show."""
+    return dict.fromkeys(names, math.nan)
