@@ -1,26 +1,19 @@
 """Views of a concept model at work: why a picture got its class, what a correction changes, what a unit fires on. All SVG."""
 
-import base64
-import io
-from collections.abc import Sequence
-from html import escape
 from typing import NamedTuple
 
 import numpy as np
 import torch
 from matplotlib import colormaps
-from PIL import Image
 from torch import Tensor
 
 from lib.concepts import agreement
 from lib.concepts.bottleneck import ConceptModel, explain, intervene, logits, predict
 from lib.concepts.meaning import slopes
 from lib.data.embeddings import Embedded
+from lib.widgets.svg import LABEL, ROW, SIDE, WIDE, bars, document, text, tile
 from lib.workbook import plot
 
-SIDE = 128  # points of a picture's side
-ROW = 15  # points of a bar with its label
-LABEL, WIDE = 96, 150  # points of a label, and of the longest bar
 ABSENT, THERE, GREY = plot.COLOURS[1], plot.COLOURS[2], "#BBBBBB"
 
 
@@ -110,7 +103,7 @@ def reasons(found: Seen, *, picture: int, concept: str, most: int = 8) -> str:
     image, mixed = found.images[picture], mapped(found.images[picture], found.maps[picture, place(found, concept)])
     drawn = tile(image, 0, 14) + tile(mixed, SIDE + 8, 14) + bars(rows, 2 * SIDE + 16, 14)
     words = text(titles(found)[picture][0], 0, 10) + text(f"map: {concept}", SIDE + 8, SIDE + 27)
-    return svg(drawn + words, 2 * SIDE + 16 + LABEL + 2 * WIDE, max(SIDE + 32, 14 + ROW * len(rows)))
+    return document(drawn + words, 2 * SIDE + 16 + LABEL + 2 * WIDE, max(SIDE + 32, 14 + ROW * len(rows)))
 
 
 def corrected(found: Seen, *, picture: int, said: dict[str, bool], most: int = 6) -> str:
@@ -129,7 +122,7 @@ def corrected(found: Seen, *, picture: int, said: dict[str, bool], most: int = 6
     names = [found.classes[int(p.argmax())] for p in (before, after)]
     told = f"read as {names[0]}, corrected {names[1]}, true {found.classes[int(found.y[picture])]}"
     drawn = text(told, 0, 10) + tile(found.images[picture], 0, 14) + bars(rows, SIDE + 8, 14, both=False)
-    return svg(drawn, SIDE + 8 + LABEL + WIDE + 40, max(SIDE, ROW * len(rows)) + 18)
+    return document(drawn, SIDE + 8 + LABEL + WIDE + 40, max(SIDE, ROW * len(rows)) + 18)
 
 
 def fired(found: Units, *, unit: int) -> str:
@@ -137,7 +130,7 @@ def fired(found: Units, *, unit: int) -> str:
     tiles = [tile(image, i * (SIDE + 4), 14) for i, image in enumerate(found.images[unit])]
     values = [text(f"{v:.3g}", i * (SIDE + 4), SIDE + 26) for i, v in enumerate(found.scores[unit].tolist())]
     name = f"unit {unit}, called {found.names[unit]!r}; these pictures have more of {found.tells[unit]!r} than others"
-    return svg("".join([text(name, 0, 10), *tiles, *values]), len(tiles) * (SIDE + 4), SIDE + 30)
+    return document("".join([text(name, 0, 10), *tiles, *values]), len(tiles) * (SIDE + 4), SIDE + 30)
 
 
 def gallery(found: Units, *, count: int) -> str:
@@ -146,7 +139,7 @@ def gallery(found: Units, *, count: int) -> str:
     for i, name in enumerate(found.names[:count]):
         rows.append(text(name, 0, i * (side + 4) + side / 2))
         rows += [tile(image, LABEL + j * (side + 4), i * (side + 4), side) for j, image in enumerate(found.images[i])]
-    return svg("".join(rows), LABEL + found.images.shape[1] * (side + 4), min(count, len(found.names)) * (side + 4))
+    return document("".join(rows), LABEL + found.images.shape[1] * (side + 4), min(count, len(found.names)) * (side + 4))
 
 
 def mapped(image: Tensor, amounts: Tensor) -> Tensor:
@@ -154,39 +147,3 @@ def mapped(image: Tensor, amounts: Tensor) -> Tensor:
     off = (amounts - amounts.mean()).numpy()
     hues = colormaps["RdBu_r"](0.5 + 0.5 * off / max(np.abs(off).max(), 1e-30))[..., :3] * 255
     return (0.35 * image + 0.65 * torch.from_numpy(hues).movedim(2, 0)).round().to(torch.uint8)
-
-
-def tile(image: Tensor, x: float, y: float, side: int = SIDE) -> str:
-    """Return a picture (3, h, w) uint8 at a place, its pixels as squares."""
-    buffer = io.BytesIO()
-    Image.fromarray(image.movedim(0, 2).contiguous().numpy()).save(buffer, "PNG")
-    data = base64.b64encode(buffer.getvalue()).decode()
-    look = f'width="{side}" height="{side}" style="image-rendering: pixelated"'
-    return f'<image x="{x:.0f}" y="{y:.0f}" {look} href="data:image/png;base64,{data}"/>'
-
-
-def text(words: str, x: float, y: float, *, end: bool = False) -> str:
-    """Return words that begin, or end, at a place."""
-    anchor = "end" if end else "start"
-    look = f'font-size="10" font-family="sans-serif" fill="{plot.INK}" text-anchor="{anchor}"'
-    return f'<text x="{x:.1f}" y="{y:.1f}" {look}>{escape(words)}</text>'
-
-
-def bars(rows: Sequence[tuple[str, float, str]], x: float, y: float, *, both: bool = True) -> str:
-    """Return a bar for each label, value and colour; with `both`, zero lies in the middle. The longest fills its side."""
-    most = max((abs(value) for _, value, _ in rows), default=0.0) or 1.0
-    zero, drawn = x + LABEL + 8 + (WIDE if both else 0), []
-    for i, (label, value, colour) in enumerate(rows):
-        size, top = WIDE * abs(value) / most * (0.8 if both else 1.0), y + ROW * i
-        start = zero - size if value < 0 else zero
-        drawn.append(text(label, x + LABEL, top + 10, end=True))
-        title = f"<title>{escape(label)} {round(value, 4):.4g}</title>"
-        drawn.append(f'<rect x="{start:.2f}" y="{top}" width="{size:.2f}" height="{ROW - 4}" fill="{colour}">{title}</rect>')
-        drawn.append(text(f"{value:.2f}", start - 3 if value < 0 else zero + size + 3, top + 10, end=value < 0))
-    return "".join(drawn)
-
-
-def svg(inside: str, width: float, height: float) -> str:
-    """Return a picture of a size in points."""
-    size = f'width="{width:.0f}pt" height="{height:.0f}pt" viewBox="0 0 {width:.0f} {height:.0f}"'
-    return f'<svg xmlns="http://www.w3.org/2000/svg" {size}>{inside}</svg>'

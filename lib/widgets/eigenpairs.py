@@ -1,18 +1,16 @@
 """Views of linear models taken apart by eigenpair: which are kept, what they foretell, what a mode looks like. All SVG."""
 
-import base64
-import io
 import math
 
 import numpy as np
 import pandas as pd
 import torch
 from matplotlib import colormaps
-from PIL import Image
 from torch import Tensor
 
 from lib.koopman.modes import Pieces, forecast
-from lib.widgets import planes
+from lib.widgets import svg
+from lib.widgets.svg import over, path
 from lib.workbook import plot
 
 DROPPED = "#BBBBBB"
@@ -49,15 +47,15 @@ def eigenpairs(pieces: Pieces, *, at_most: float) -> str:
     Colours run over the logarithm of residuals from 1e-10 to 1. The frame holds all pairs, so it stands still.
     """
     values = pieces.values.numpy()
-    spans = planes.spanned(pd.Series(values.real)), planes.spanned(pd.Series(values.imag))
-    made = planes.frame(*spans, "real part of the eigenvalue", "imaginary part")
+    spans = svg.spanned(pd.Series(values.real)), svg.spanned(pd.Series(values.imag))
+    made = svg.frame(*spans, "real part of the eigenvalue", "imaginary part")
     marks = []
     for value, residual, stays in zip(values, pieces.residuals.tolist(), kept(pieces, at_most).tolist(), strict=True):
         title = f"{value.real:.4f} {value.imag:+.4f}i, modulus {abs(value):.4f}, residual {residual:.1e}"
         marks.append((value.real, value.imag, shade(residual) if stays else DROPPED, title))
     key = {"residual 1e-8": shade(1e-8), "1e-4": shade(1e-4), "1": shade(1.0), "dropped": DROPPED}
     circle = np.exp(1j * np.linspace(0, 2 * math.pi, 721))
-    return over(planes.drawn(made, marks, key), path(made, circle.real, circle.imag, spans, plot.INK))
+    return over(svg.drawn(made, marks, key), path(made, circle.real, circle.imag, spans, plot.INK))
 
 
 def shade(residual: float) -> str:
@@ -70,8 +68,8 @@ def rollout(pieces: Pieces, *, at_most: float, column: int) -> str:
     """Return one number of the trajectory over time, grey, and as the kept pairs foretell it; above, their count and error."""
     stays, truth = kept(pieces, at_most), pieces.truth.flatten(1)[:, column].numpy()
     steps = np.arange(len(truth))
-    spans = (0.0, float(steps[-1])), planes.spanned(pd.Series(truth), margin=0.3)
-    made = planes.frame(*spans, "step", f"number {column} of the snapshot")
+    spans = (0.0, float(steps[-1])), svg.spanned(pd.Series(truth), margin=0.3)
+    made = svg.frame(*spans, "step", f"number {column} of the snapshot")
     told = forecast(pieces, stays, len(truth) - 1)[:, column].numpy()
     lines = path(made, steps, truth, spans, plot.INK) + path(made, steps[1:], told, spans, plot.COLOURS[1])
     says = f"{int(stays.sum())} of {len(stays)} pairs, error {error(pieces, at_most):.3g} spreads"
@@ -79,25 +77,7 @@ def rollout(pieces: Pieces, *, at_most: float, column: int) -> str:
     text = (
         f'<text x="{x + 6:.0f}" y="{y + 12:.0f}" font-size="10" font-family="sans-serif" fill="{plot.COLOURS[1]}">{says}</text>'
     )
-    return over(planes.drawn(made, [], {"trajectory": plot.INK, "forecast": plot.COLOURS[1]}), lines + text)
-
-
-def path(made: planes.Frame, x: np.ndarray, y: np.ndarray, spans: tuple, colour: str) -> str:
-    """Return a line through points, broken where it leaves the frame."""
-    inside = (x >= spans[0][0]) & (x <= spans[0][1]) & (y >= spans[1][0]) & (y <= spans[1][1])
-    words, down = [], False
-    for px, py, within in zip(x, y, inside, strict=True):
-        if within:
-            u, v = made.place(float(px), float(py))
-            words.append(f"{'L' if down else 'M'}{u:.2f} {v:.2f}")
-        down = bool(within)
-    return f'<path d="{" ".join(words)}" fill="none" stroke="{colour}" stroke-width="1.4"/>' if words else ""
-
-
-def over(svg: str, more: str) -> str:
-    """Return a picture with more drawn on top."""
-    head, end, _ = svg.rpartition("</svg>")
-    return head + more + end
+    return over(svg.drawn(made, [], {"trajectory": plot.INK, "forecast": plot.COLOURS[1]}), lines + text)
 
 
 def trusted(pieces: Pieces, *, at_most: float, column: int) -> str:
@@ -114,16 +94,14 @@ def mode(pieces: Pieces, *, pair: int, phase: float) -> str:
     seen = (part * complex(math.cos(phase), math.sin(phase))).real / part.abs().max().clamp_min(1e-30)
     channels = seen.flatten(0, -3) if seen.ndim > 2 else seen[None]
     wide = torch.cat(list(channels), 1)
-    buffer = io.BytesIO()
-    Image.fromarray((colormaps["RdBu_r"](0.5 + 0.5 * wide.numpy())[..., :3] * 255).astype(np.uint8)).save(buffer, "PNG")
+    hues = (colormaps["RdBu_r"](0.5 + 0.5 * wide.numpy())[..., :3] * 255).astype(np.uint8)
     height, width = (PIXEL * n for n in wide.shape)
     value = complex(pieces.values[pair])
     says = f"pair {pair}: modulus {abs(value):.4f}, angle {np.angle(value):.4f}, residual {pieces.residuals[pair]:.1e}"
-    data = base64.b64encode(buffer.getvalue()).decode()
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}pt" height="{height + 18}pt" '
         f'viewBox="0 0 {width} {height + 18}">'
-        f'<image width="{width}" height="{height}" style="image-rendering: pixelated" href="data:image/png;base64,{data}"/>'
+        f'<image width="{width}" height="{height}" style="image-rendering: pixelated" href="{svg.png(hues)}"/>'
         f'<text x="2" y="{height + 13}" font-size="10" font-family="sans-serif" fill="{plot.INK}">{says}</text></svg>'
     )
 

@@ -184,7 +184,8 @@ def test_points_see_nothing_of_each_other(toy):
     (toy.root / "pipelines/sweeps/mine.yaml").write_text("notebook: leaks\npoints: {list: [{x: 1}, {x: 2}]}\n")
     for flag in ((), ("--isolated", "--no-resume")):
         done = toy.python("-m", "pipelines.sweep", "pipelines/sweeps/mine.yaml", "--workers", "1", *flag)
-        assert done.returncode == 0 and (toy.table("mine").status == "done").all(), toy.table("mine").error.tolist()
+        assert done.returncode == 0, done.stderr
+        assert (toy.table("mine").status == "done").all(), toy.table("mine").error.tolist()
         assert toy.table("mine").leaks.tolist() == [0.0, 0.0]
         assert all(toy.table("mine")[name].nunique() == 2 for name in ("numpy", "torch", "random"))
 

@@ -13,7 +13,7 @@ from PIL import Image
 from lib.concepts.bottleneck import ConceptModel, model_of
 from lib.core.types import Words
 from lib.data.embeddings import Embedded, Places, planted_embeddings
-from lib.widgets import concept_model, explorers
+from lib.widgets import concept_model, explorers, svg
 
 NAMES, CLASSES = ["red", "round", "<grass>"], ["apple", "ball"]
 
@@ -59,8 +59,8 @@ def test_bars_are_contributions_and_add_up_to_the_logit(found):
 
 
 def test_a_negative_bar_ends_at_zero():
-    svg = concept_model.bars([("up", 1.0, "#111111"), ("down", -0.5, "#222222")], 0, 0)
-    edges = [(float(x), float(w)) for x, w in re.findall(r'<rect x="([\d.]+)" y="\d+" width="([\d.]+)"', svg)]
+    drawn = svg.bars([("up", 1.0, "#111111"), ("down", -0.5, "#222222")], 0, 0)
+    edges = [(float(x), float(w)) for x, w in re.findall(r'<rect x="([\d.]+)" y="\d+" width="([\d.]+)"', drawn)]
     assert edges[0][0] == pytest.approx(sum(edges[1])) and edges[0][1] == pytest.approx(2 * edges[1][1])
 
 

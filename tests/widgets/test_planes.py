@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lib.widgets import explorers, planes
+from lib.widgets import explorers, planes, svg
 from lib.workbook import plot
 
 
@@ -41,10 +41,10 @@ def dots(svg):
 
 
 def test_points_lie_where_matplotlib_puts_them():
-    made = planes.frame((-1.0, 3.0), (10.0, 20.0), "x", "y")
+    made = svg.frame((-1.0, 3.0), (10.0, 20.0), "x", "y")
     with plot.style():
-        figure, ax = plt.subplots(figsize=planes.SIZE)
-        figure.get_layout_engine().set(rect=planes.AXES)
+        figure, ax = plt.subplots(figsize=svg.SIZE)
+        figure.get_layout_engine().set(rect=svg.AXES)
         ax.set(xlim=(-1, 3), ylim=(10, 20), xlabel="x", ylabel="y")
         ax.scatter([0.0, 2.5], [11.0, 19.5])
         buffer = io.StringIO()
@@ -75,7 +75,7 @@ def test_capacity_shows_betas_in_the_range_and_escapes_names():
 
 
 def test_values_that_are_all_equal_have_a_frame():
-    assert planes.spanned(pd.Series([2.0, 2.0])) == (1.0, 3.0)
+    assert svg.spanned(pd.Series([2.0, 2.0])) == (1.0, 3.0)
 
 
 def test_redrawing_takes_less_than_a_tenth_of_a_second():

@@ -20,7 +20,7 @@ from lib.koopman.dictionaries import monomials
 from lib.koopman.edmd import edmd
 from lib.koopman.linear import rollout
 from lib.koopman.modes import Pieces
-from lib.widgets import eigenpairs, explorers
+from lib.widgets import eigenpairs, explorers, svg
 
 
 def test_the_slow_manifold_has_the_rates_of_its_lattice_and_others_are_made_up():
@@ -209,10 +209,10 @@ def test_the_rollout_says_what_is_kept_and_draws_both_lines():
 
 
 def test_lines_break_where_they_leave_the_frame():
-    made, spans = eigenpairs.planes.frame((0.0, 3.0), (0.0, 1.0), "x", "y"), ((0.0, 3.0), (0.0, 1.0))
-    line = eigenpairs.path(made, np.arange(4.0), np.array([0.5, 2.0, 0.5, 0.6]), spans, "red")
+    made, spans = svg.frame((0.0, 3.0), (0.0, 1.0), "x", "y"), ((0.0, 3.0), (0.0, 1.0))
+    line = svg.path(made, np.arange(4.0), np.array([0.5, 2.0, 0.5, 0.6]), spans, "red")
     assert line.count("M") == 2 and line.count("L") == 1
-    assert eigenpairs.path(made, np.zeros(2), np.full(2, 5.0), spans, "red") == ""
+    assert svg.path(made, np.zeros(2), np.full(2, 5.0), spans, "red") == ""
 
 
 def pixels(svg):
