@@ -13,7 +13,7 @@ from tests import ROOT
 PARAMETERS = 'epochs = 3\nrate = 0.5\nwait = 0.0\nmode = "ok"\nseeds = [0]\nraw = "raw.txt"\nout = "build/scratch/toy"'
 BODY = """
 import sys, time
-from lib import runs
+from lib.workbook import runs
 folder = runs.folder(out)
 (folder / "half").write_text("half")
 time.sleep(wait)

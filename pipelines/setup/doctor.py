@@ -42,7 +42,7 @@ print(json.dumps(odd))
 """
 PARAMETERS = """
 import sys
-from lib import runs
+from lib.workbook import runs
 try:
     runs.parameters()
 except (OSError, ValueError) as error:

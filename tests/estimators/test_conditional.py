@@ -75,7 +75,7 @@ def test_conditional_qmi_gradients_by_finite_differences(monkeypatch):
 
 PEAK = """
 import torch
-from lib import kernels
+from lib.pairwise import sums
 from lib.estimators.conditional import cs_qmi_conditional
 from tests.memory import growth
 torch.set_num_threads(1)

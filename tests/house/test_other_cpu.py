@@ -36,7 +36,7 @@ def test_every_library_follows():
 
 
 LEFT_OUT = """
-from pipelines import other_cpu
+from tests import other_cpu
 here = other_cpu.processor()
 given = other_cpu.environment(here)
 for name in ("ATEN_CPU_CAPABILITY", "NPY_DISABLE_CPU_FEATURES", "GLIBC_TUNABLES"):

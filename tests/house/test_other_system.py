@@ -51,7 +51,9 @@ def test_what_only_linux_has_is_gone_whatever_starts_python():
 
 FACTS = """
 from lib.core.processes import cores
-from pipelines import doctor, provenance, warm
+from pipelines.reporting import provenance
+from pipelines.runner import warm
+from pipelines.setup import doctor
 print(cores(), provenance.processor(), doctor.instructions(), sep="; ")
 with warm.kernels() as server:
     print(server)
@@ -67,7 +69,8 @@ def test_facts_come_from_elsewhere_and_no_server_starts(tmp_path):
 
 
 def test_stages_run_and_stop_there_and_nothing_outlives_its_parent():
-    names = [f"tests/{name}.py" for name in ("test_processes", "pipeline/test_runner", "pipeline/test_terminal")]
+    places = ("core/test_processes", "pipelines/test_run_notebook", "pipelines/runner/test_terminal")
+    names = [f"tests/{name}.py" for name in places]
     chosen = "processes or writes_results or kill_9 or (ctrl_c and repro and not dvc)"
     done = there("python", "-m", "pytest", "-p", "no:cacheprovider", *names, "-k", chosen)
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]

@@ -23,8 +23,8 @@ SIZES = [
 
 ERRORS = """
 import json, sys, torch
-from lib import kernels, kernels_triton
-kernels.fused = lambda u: kernels_triton  # as if the tensors were on a GPU
+from lib.pairwise import sums, triton
+sums.fused = lambda u: triton  # as if the tensors were on a GPU
 
 def dense(u, v=None, log=False):
     d = u[..., :, None, :] - (u if v is None else v)[..., None, :, :]
@@ -45,12 +45,12 @@ for shape, other in json.loads(sys.argv[1]):
     draw = torch.Generator().manual_seed(0)
     inputs = [0.7 * torch.randn(s, generator=draw) + 0.5 for s in (shape, other) if s]
     weights = torch.randn(shape[:-1], generator=draw, dtype=torch.float64)
-    found[f"sums {shape} {other}"] = errors(kernels.row_sums, dense, inputs, weights)
+    found[f"sums {shape} {other}"] = errors(sums.row_sums, dense, inputs, weights)
     if other:
         far = [inputs[0], inputs[1] + 15 * shape[-1] ** -0.5]  # e^-112 and less underflows in single precision
-        found[f"logs {shape} {other}"] = errors(kernels.log_row_sums, lambda u, v: dense(u, v, log=True), far, weights)
+        found[f"logs {shape} {other}"] = errors(sums.log_row_sums, lambda u, v: dense(u, v, log=True), far, weights)
         # An exponent cannot be better than the largest squared norm, rounded.
-        norms = max(z.square().sum(-1).max().item() for z in kernels.centred(*far))
+        norms = max(z.square().sum(-1).max().item() for z in sums.centred(*far))
         bars[f"logs {shape} {other}"] = max(1e-5, 2 * torch.finfo(torch.float32).eps * norms)
 print(json.dumps([found, bars]))
 """
@@ -60,7 +60,7 @@ COMPILED = """
 import json, triton
 from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
-from lib import kernels_triton as k
+from lib.pairwise import triton as k
 
 names = {"out": "*fp64"} | dict.fromkeys(("n", "m", "each"), "i32")
 names |= dict.fromkeys("a low norms b b_low b_norms z upper lower p q".split(), "*fp32")

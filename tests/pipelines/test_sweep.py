@@ -46,7 +46,7 @@ seen = {"number": "mine" in globals(), "environment": "LEFT" in os.environ, "fol
         "type": torch.get_default_dtype() != torch.float32, "lib": "lib" in sys.modules}
 draws = {"numpy": numpy.random.rand(), "torch": torch.rand(()).item(), "random": random.random()}
 pathlib.Path(out, "metrics.json").write_text(json.dumps({**draws, "leaks": sum(seen.values())}))
-from lib import runs
+from lib.workbook import runs
 mine = os.environ["LEFT"] = "1"
 sys.path.append("/nowhere"); math.pi = 3; os.chdir("/"); numpy.set_printoptions(precision=2)
 matplotlib.rcParams["lines.linewidth"] = 9; torch.set_num_threads(2); torch.set_default_dtype(torch.float64)

@@ -33,7 +33,7 @@ def histories(tmp_path_factory):
     prepared.write(root / "data", Table(drawn.x, drawn.y, ["a", "b", "c"], "y"), seeds=[0, 1], fractions=(0.64, 0.16, 0.2))
     for name in ("lib", "pipelines"):
         (root / name).symlink_to(ROOT / name)
-    text = "import sys; sys.path.insert(0, '.'); from lib import runs; import pipelines.train_distributed as t\n"
+    text = "import sys; sys.path.insert(0, '.'); from lib.workbook import runs; import pipelines.train_distributed as t\n"
     text += f"runs.parameters = lambda: {dict(seeds=[0, 1], mine=SECTION)!r}\nt.main()\n"
     (root / "run.py").write_text(text)
     found = {}

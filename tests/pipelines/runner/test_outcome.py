@@ -94,7 +94,7 @@ def test_a_child_that_was_stopped_stops_who_waits_and_says_nothing_twice(heard):
 TOO_LATE = """
 import os, signal, subprocess, sys, time
 import psutil
-from pipelines import outcome
+from pipelines.runner import outcome
 def work():
     outcome.pass_signals_on()
     child = subprocess.Popen(["true"])
@@ -114,7 +114,7 @@ def test_a_request_to_end_stops_who_waits_for_a_child_that_has_ended():
 
 FORGETS = """
 import asyncio, os, signal
-from pipelines import outcome
+from pipelines.runner import outcome
 outcome.stop_on_signals()
 async def die():
     raise ValueError("its kernel died")

@@ -13,7 +13,7 @@ from tests import ROOT
 
 HOLD = """
 import sys, time
-from pipelines import private
+from pipelines.runner import private
 with private.folder(sys.argv[1]) as own:
     print(own, flush=True)
     time.sleep(60)

@@ -342,7 +342,7 @@ def test_a_stopped_replay_says_so_once(studied):
 
 SHOWN = """
 import time
-from lib import progress
+from lib.core import progress
 progress.DELAY = 0.0
 for _ in progress.bar(range(3), "training"):
     time.sleep(0.2)

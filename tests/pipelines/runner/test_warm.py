@@ -66,7 +66,9 @@ def kernel(folder, program=sys.executable, **variables):
 NOTEBOOK = """
 import matplotlib.pyplot as plt, numpy as np, pandas as pd, torch
 from lightning_fabric import Fabric
-from lib import notebook, plot, progress
+from lib.core import progress
+from lib.widgets import explorers
+from lib.workbook import plot
 ---
 plt.rcParams["figure.constrained_layout.use"] = True
 fig, axes = plt.subplots(1, 2)
