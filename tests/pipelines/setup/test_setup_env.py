@@ -308,7 +308,7 @@ def test_a_folder_that_cannot_be_written_to_is_said(copy, script):
             folder.chmod(folder.stat().st_mode | 0o005)  # for the user below
     copy.root.chmod(0o555)
     user = ["setpriv", "--reuid", "65534", "--clear-groups"] if os.getuid() == 0 else []
-    command = [*user, "sh", f"pipelines/{script}.sh"]
+    command = [*user, "sh", f"pipelines/setup/{script}.sh"]
     done = subprocess.run(command, cwd=copy.root, capture_output=True, text=True)
     copy.root.chmod(0o755)
     assert done.returncode == 1 and done.stderr.count("\n") == 1
