@@ -20,7 +20,7 @@ from lib.workbook import runs, status
 from pipelines.reporting import provenance
 from pipelines.runner import outcome
 
-OUT, TEXT = Path("reports/scale.md"), Path(__file__).parent / "templates/scale.md"
+OUT, TEXT = Path("reports/scale.md"), Path(__file__).parent / "templates/costs.md"
 GROWS = {  # parameter -> power of its ratio; a list counts by its sum where it holds budgets, else by its length
     **dict.fromkeys(("seeds", "epochs", "steps", "code_steps", "trajectories", "draws", "starts", "sizes", "ahead"), 1),
     **dict.fromkeys(("windows", "ropes", "n", "fitted", "test", "layers", "truths", "d", "widths", "sets"), 1),
