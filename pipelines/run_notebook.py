@@ -31,7 +31,6 @@ from pipelines.runner.notebook_file import clean, declared, read_notebook, typed
 from pipelines.runner.outcome import StageError  # noqa: E402
 
 PARTIAL, FAILED = Path("build/partial"), Path("reports/failed")
-CODE = ("lib", "pipelines", "params.yaml")
 
 
 def arguments(argv: list[str] | None) -> argparse.Namespace:
@@ -75,13 +74,15 @@ def run(args: argparse.Namespace) -> None:
     values = chosen(notebook, args)
     if runs.parameters()["scale"] == "smoke":
         compute_alone()
-    watched = [source, *map(Path, CODE), *map(Path, args.paths.values())]
+    code = runs.read_json(source.with_suffix(".imports"))
+    watched = [source, *map(Path, code), *map(Path, args.paths.values())]
     before, partial = digest(watched), Path(values["out"])
     runs.remove(partial)
     partial.mkdir(parents=True)
     executed = execute(notebook, values, partial.with_suffix(".ipynb"))
     after = digest(watched)
-    if moved := sorted(name for name in before | after if before.get(name) != after.get(name)):
+    moved = sorted(name for name in before | after if before.get(name) != after.get(name))
+    if moved := moved or (["params.yaml"] if chosen(notebook, args) != values else []):
         raise StageError(f"{', '.join(moved)} changed while the stage ran; run it again so that results match their inputs")
     write(clean(executed), partial.with_suffix(".ipynb"))
     put(partial.with_suffix(".ipynb"), args.executed)

@@ -109,7 +109,7 @@ def run(args: argparse.Namespace, sweep: points.Sweep, state: Path) -> list[str]
         table.live(sweep, keys, rows, state)
     if points.keys(points.read(args.sweep)) != keys:
         raise ValueError(
-            f"{args.sweep}, its notebook, lib or its data changed meanwhile; run it again, points that are the same are kept"
+            f"{args.sweep}, its notebook, code or its data changed meanwhile; run it again, points that are the same are kept"
         )
     if len(rows) == len(keys):
         table.place(sweep, table.table(sweep, keys, rows, times=False), by_dvc=not args.stage)

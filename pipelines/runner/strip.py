@@ -1,6 +1,7 @@
-"""Copy the source of every notebook, without outputs, to build/notebooks, on which the stages depend.
+"""Copy the source of every notebook, without outputs, to build/notebooks, and beside it what code of ours it runs.
 
-Saving a notebook with new outputs in JupyterLab therefore reruns nothing. As every stage waits for this one, and this one runs
+Stages depend on both: saving a notebook with new outputs in JupyterLab reruns nothing, and a change in lib reruns what imports
+it. As every stage waits for this one, and this one runs
 when a name in params.yaml changes, it also refuses what is no name before a shell reads it, by `dvc repro` too.
 """
 
@@ -14,6 +15,7 @@ set_environment()
 
 from lib.workbook import runs  # noqa: E402
 from pipelines.runner import outcome  # noqa: E402
+from pipelines.runner.imports import Modules  # noqa: E402
 from pipelines.runner.notebook_file import read_notebook, source, write  # noqa: E402
 
 TARGET, PARTIAL = Path("build/notebooks"), Path("build/partial/notebooks")
@@ -23,12 +25,14 @@ def strip() -> int:
     """Write all clean copies, then put the folder in place. Errors: StageError that names every notebook that is none."""
     runs.parameters(Path.cwd())
     runs.remove(PARTIAL)
-    faults = []
+    faults, modules = [], Modules(Path())
     for path in sorted(Path("notebooks").rglob("*.ipynb")):
         if ".ipynb_checkpoints" in path.parts:
             continue
         try:
-            write(source(read_notebook(path)), PARTIAL / path.relative_to("notebooks"))
+            book, place = source(read_notebook(path)), PARTIAL / path.relative_to("notebooks")
+            write(book, place)
+            runs.write_json(place.with_suffix(".imports"), modules.of_notebook(book))
         except ValueError as error:
             faults.append(str(error))
     if faults:

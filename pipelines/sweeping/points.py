@@ -13,6 +13,7 @@ from typing import NamedTuple
 import nbformat
 
 from lib.workbook import runs
+from pipelines.runner.imports import Modules
 from pipelines.runner.notebook_file import declared, read_notebook, source, typed
 
 WORDS = {str: "text", dict: "mapping", list: "list"}
@@ -136,12 +137,13 @@ def digest(paths: Iterable[Path]) -> str:
 
 
 def keys(sweep: Sweep) -> list[str]:
-    """Return what identifies each point: its parameters, the notebook, lib, and the data that it reads.
+    """Return what identifies each point: its parameters, the notebook, what it imports of lib, and the data that it reads.
 
     Data are what the sweep says that it reads and what parameters name as paths, but no folder that holds this run itself.
     """
-    cells = canonical([(cell.cell_type, cell.source) for cell in notebook(sweep.notebook).cells])
+    book = notebook(sweep.notebook)
+    own = canonical([[(cell.cell_type, cell.source) for cell in book.cells], Modules(Path()).of_notebook(book)])
     named = {v for values in sweep.values for v in values.values() if isinstance(v, str) and re.search(r"\w/\w", v)}
     given = [Path(v) for v in named if Path(v).exists() and not Path.cwd().is_relative_to(Path(v).resolve())]
-    shared = [cells, digest([Path("lib")]), digest([*map(Path, sweep.reads), *given])]
+    shared = [own, digest([*map(Path, sweep.reads), *given])]
     return [hashlib.sha256(canonical([values, *shared]).encode()).hexdigest()[:20] for values in sweep.values]

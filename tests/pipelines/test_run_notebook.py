@@ -120,13 +120,24 @@ def test_a_write_error_as_of_a_full_disk_ends_the_stage(toy):
     assert toy.leftovers() == []
 
 
-def test_refuses_a_result_whose_input_was_edited_meanwhile(toy):
+@pytest.mark.parametrize("name", ["raw.txt", "lib/workbook/runs.py", "params.yaml"])
+def test_refuses_a_result_whose_input_was_edited_meanwhile(toy, name):
     toy.change("params.yaml", "{epochs: 2}", "{wait: 3.0}")
     running = toy.start()
     wait_for(toy.root / "build/partial/train-a/half")
-    (toy.root / "raw.txt").write_text("edited")
+    place = toy.root / name
+    place.write_text(place.read_text().replace("wait: 3.0", "wait: 4.0") + "\n")
     _, message = running.communicate(timeout=60)
-    assert running.returncode == 1 and "raw.txt changed while the stage ran" in message
+    assert running.returncode == 1 and f"{name} changed while the stage ran" in message
+
+
+def test_an_edit_of_what_it_does_not_read_stops_nothing(toy):
+    toy.change("params.yaml", "{epochs: 2}", "{wait: 3.0}")
+    running = toy.start()
+    wait_for(toy.root / "build/partial/train-a/half")
+    (toy.root / "lib/koopman/vamp.py").write_text("")
+    toy.change("params.yaml", "{epochs: 4}", "{epochs: 5}")
+    assert running.wait(timeout=60) == 0, running.stderr.read()
     assert toy.leftovers() == []
 
 

@@ -82,19 +82,25 @@ def test_refuses_what_no_point_can_be(told, text, message):
         told(text)
 
 
-def test_a_key_changes_with_parameters_notebook_lib_and_data(told):
+def test_a_key_changes_with_parameters_notebook_what_it_imports_and_data(told):
     text = "{notebook: small, points: {list: [{x: 1}, {x: 2}]}, reads: [data]}"
     before = points.keys(told(text))
     assert len(set(before)) == 2 and points.keys(told(text)) == before
     assert points.keys(told(text.replace("points", "fixed: {rate: 2.0}, points"))) != before
-    for path in ("lib/new.py", "data"):
-        Path(path).write_text(path)
-        after = points.keys(told(text))
-        assert not set(after) & set(before)
+    Path("data").write_text("data")
+    after = points.keys(told(text))
+    assert not set(after) & set(before)
+    before, book = after, Path("notebooks/small.ipynb")
+    content = nbformat.read(book, 4)
+    content.cells.append(nbformat.v4.new_code_cell("from lib import used"))
+    nbformat.write(content, book)
+    after = points.keys(told(text))
+    assert not set(after) & set(before)
+    for path, counts in {"lib/used.py": True, "lib/other.py": False}.items():
         before = after
-    book = Path("notebooks/small.ipynb")
-    book.write_text(book.read_text().replace("0.5", "0.6"))
-    assert not set(points.keys(told(text))) & set(before)
+        Path(path).write_text("y = 1")
+        after = points.keys(told(text))
+        assert set(after).isdisjoint(before) == counts, path
 
 
 def test_every_sweep_that_ships_can_be_read(monkeypatch):
