@@ -19,6 +19,7 @@ from lib.core.processes import die_with_parent
 from lib.workbook import runs, status
 from pipelines.reporting import provenance
 from pipelines.runner import outcome
+from pipelines.runner.notebook_file import declared, read_notebook
 
 OUT, TEXT = Path("reports/scale.md"), Path(__file__).parent / "templates/costs.md"
 GROWS = {  # parameter -> power of its ratio; a list counts by its sum where it holds budgets, else by its length
@@ -30,8 +31,8 @@ GROWS = {  # parameter -> power of its ratio; a list counts by its sum where it 
     "shrink": -2,
     **dict.fromkeys(("batch", "lr", "rates", "records", "heads", "dropout", "code", "rank"), 0),
 }
+EACH_SEED = {"prepare", "train", "information_plane", "study"}  # kinds of stages that grow with the seeds
 SUMS = {"epochs", "sizes", "channels"}
-WRITES = {"data/dynamics": {"dynamics"}, "runs/concepts/clip": {"clip"}}  # what trials read, and the stage that writes it
 
 
 class Cost(NamedTuple):
@@ -94,38 +95,45 @@ def rows_of(name: str) -> int:
     return parquet.read_metadata(runs.at(f"data/raw/{name}/table.parquet")).num_rows
 
 
+def takes_seeds(root: Path, run: dict) -> bool:
+    """Say whether a run's notebook has a parameter for the seeds."""
+    name = "/".join(run[part] for part in ("part", "paper", "notebook"))
+    return "seeds" in declared(read_notebook(root / f"notebooks/{name}.ipynb"), name)
+
+
 def costs(root: Path, seconds: dict[str, float]) -> list[Cost]:
     """Return every stage's cost from those measured; seconds: executed notebook -> seconds."""
     old, new = runs.parameters(root, "embedded"), runs.parameters(root, "paper")
     seeds, found = len(new["seeds"]) / len(old["seeds"]), []
     for stage, name in status.stages(root).items():
         kind, _, key = stage.partition("@")
-        base = seeds if kind in ("prepare", "train", "information_plane", "trial", "study") else 1.0
+        base, pairs = 1.0, []
         if kind in ("train", "information_plane"):
-            part, data = "train" if kind == "train" else "plane", old["runs"][key]["data"]
-            pairs = [*leaves(old["runs"][key][part], new["runs"][key][part])]
+            part, data = "train" if kind == "train" else "plane", old["networks"][key]["data"]
+            pairs = [*leaves(old["networks"][key][part], new["networks"][key][part])]
             pairs += leaves(old["data"][data], new["data"][data], f"{data}.") if kind == "train" else []
-        else:
-            section = {"prepare": "data", "trial": "trials"}.get(kind, kind)
-            ours = [params.get(section, {}).get(key, {}) if key else params.get(section, {}) for params in (old, new)]
-            pairs = leaves(*ours) if kind in ("trial", "dynamics", "clip") else ()
+        elif kind == "run":
+            pairs = leaves(old["runs"][key], new["runs"][key])
+        if takes_seeds(root, new["runs"][key]) if kind == "run" else kind in EACH_SEED:
+            base = seeds
         found.append(Cost(stage, seconds.get(name), base * factor(pairs)))
     return found
 
 
 def before(stage: str, params: dict) -> set[str]:
-    """Return the stages that one waits for: its own run's, or its family's."""
+    """Return the stages that one waits for: those of its own networks, or those that write below what it reads."""
     kind, _, key = stage.partition("@")
     if kind in ("train", "information_plane"):
-        made = {f"prepare@{params['runs'][key]['data']}"}
+        made = {f"prepare@{params['networks'][key]['data']}"}
         return made if kind == "train" else made | {f"train@{key}"}
-    if kind == "trial":
-        return WRITES.get(params["trials"][key]["reads"], set())
-    if kind != "study":
+    if kind not in ("run", "study"):
         return set()
-    family = params["studies"][key]["family"]
-    of_runs = {f"information_plane@{name}" for name, run in params["runs"].items() if run["family"] == family}
-    return of_runs | {f"trial@{name}" for name, trial in params["trials"].items() if trial["family"] == family}
+    reads = params["runs" if kind == "run" else "studies"][key]["reads"]
+    found = set()
+    for section, maker in {"networks": "information_plane", "runs": "run"}.items():
+        places = {f"{maker}@{name}": f"runs/{entry['paper']}/{name}" for name, entry in params[section].items()}
+        found |= {stage for stage, place in places.items() if f"{place}/".startswith(f"{reads}/")}
+    return found
 
 
 def needed(stage: str, params: dict) -> set[str]:

@@ -16,11 +16,7 @@ from pipelines.runner import outcome
 CLAIMS, EXPECTED, REPORT = Path("reports/claims.json"), Path("reports/expected.json"), Path("reports/index.html")
 PAGE = Path("reports/verdicts.md")
 VERDICTS = (claims.HOLDS, claims.FAILS, claims.TOO_SMALL)
-FIGURES = Path("reports/figures")
-SHOWN = [
-    Path("reports/studies/cs_ib_regression/figures/capacity.svg"),
-    Path("reports/studies/compression_tanh_relu/figures/planes.svg"),
-]
+FIGURES = Path("reports/figures")  # of README: those that studies name as their hero
 
 
 def flips(rows: list[dict]) -> list[str]:
@@ -43,9 +39,11 @@ def accept() -> None:
     runs.write_json(EXPECTED, expected)
     if "embedded" in {row["scale"] for row in rows}:
         PAGE.write_text(page(rows))
-        for figure in SHOWN:
-            FIGURES.mkdir(exist_ok=True)
-            shutil.copy(figure, FIGURES / figure.name)
+        for name, study in runs.parameters(Path.cwd())["studies"].items():
+            if "hero" in study:
+                FIGURES.mkdir(exist_ok=True)
+                figure = Path("reports/studies") / study["paper"] / name / f"figures/{study['hero']}.svg"
+                shutil.copy(figure, FIGURES / figure.name)
 
 
 def page(rows: list[dict]) -> str:

@@ -25,7 +25,7 @@ FOLDER, SCALES = Path("data/raw/clip"), ("smoke", "embedded")
 
 def train(scale: str) -> None:
     """Train the network of one scale by its parameters and store it."""
-    given = runs.parameters(Path.cwd(), scale)["clip"]
+    given = runs.parameters(Path.cwd(), scale)["runs"]["small_clip"]["parameters"]
     drawn, seed = given["scenes_drawn"], given["seed"]
     seen = scenes(drawn["n"], rho=drawn["rho"], seed=seed)
     said = captions(seen.truth, each=drawn["captions"], seed=seed)

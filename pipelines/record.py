@@ -2,16 +2,18 @@
 
 python -m pipelines.record RECORD
 
-A record is named after its study, as STUDY or, for several data sets, STUDY-DATA. pipelines/records/RECORD.yaml stands in for
-params.yaml; sections that it leaves out are empty. The commit is cloned, run from data to the study, and the study's claims are
-written to reports/recorded/RECORD.json, which is committed: evidence that a small machine cannot compute anew in minutes.
+A record is named after its study, as STUDY or, for several data sets, STUDY-DATA: in the paper's folder record.yaml or
+record-DATA.yaml, which stands in for all parameters; what it leaves out is empty. The commit is cloned, run from data to the
+study, and the study's claims are written to reports/recorded/RECORD.json, which is committed: evidence that a small machine
+cannot compute anew in minutes.
 """
 
 import argparse
 import hashlib
-import os
 import sys
 from pathlib import Path
+
+from ruamel.yaml import YAML
 
 from lib.core.processes import die_with_parent
 from lib.data.sources import SOURCES
@@ -22,47 +24,63 @@ from pipelines.runner import outcome, workspace
 from pipelines.runner.notebook_file import declared, read_notebook
 from pipelines.runner.working import alone
 
-RECORDS, RECORDED = Path(__file__).with_name("records"), Path("reports/recorded")
-NAMING = ("series", "source", "data", "sets")  # parameters of trials that name data
+RECORDS, RECORDED = "notebooks/*/*/record*.yaml", Path("reports/recorded")
+SHARED = ("scale", "seeds", "data")  # sections that stand in params.yaml, the others in the paper's file
+NAMING = ("series", "source", "data", "sets")  # parameters of runs that name data
 OTHERWISE = {"rotated_mnist": "mnist", "ETTh1": "ett", "derm7pt": "derm7pt_meta", "cub": "cub200_meta"}  # data -> its source
+
+
+def records(root: Path) -> dict[str, Path]:
+    """Return record -> the file that defines it, by name."""
+    found = {f"{path.parent.name}{path.stem.removeprefix('record')}": path for path in root.glob(RECORDS)}
+    return dict(sorted(found.items()))
 
 
 def cloned(record: str) -> Path:
     """Clone the commit into build/record/RECORD and give it the record's parameters."""
     if provenance.git("status", "--porcelain", "--untracked-files=no"):
         raise ValueError("there are uncommitted changes; commit first, so that the evidence names the code it comes from")
-    provenance.git("ls-files", "--error-unmatch", os.path.relpath(RECORDS / f"{record}.yaml"))
+    place = records(Path())[record]
+    provenance.git("ls-files", "--error-unmatch", str(place))
     copy = Path("build/record") / record
     runs.remove(copy)
     outcome.follow(["git", "clone", "--quiet", ".", str(copy)], check=True)
-    given = RECORDS / f"{record}.yaml"
-    empty = runs.read_yaml(copy / "params.yaml").keys() - runs.read_yaml(given).keys()
-    (copy / "params.yaml").write_text(given.read_text() + "".join(f"\n{section}: {{}}\n" for section in sorted(empty)))
-    (copy / "pipelines/scales/paper.yaml").write_text("# A record's own parameters are complete.\n")
+    stand_in(copy, place, runs.read_yaml(place))
     (copy / "dvc.lock").unlink(missing_ok=True)
     return copy
+
+
+def stand_in(copy: Path, place: Path, told: dict) -> None:
+    """Put a record's parameters in the place of all others of a working copy, complete as they are at every scale."""
+    empty = {section: {} for section in runs.NAMED} | {"scales": {scale: {} for scale in runs.SCALES}}
+    write = YAML(typ="safe").dump
+    for path in copy.glob(runs.PAPERS):
+        write({"scales": empty["scales"]}, path)
+    write(empty | {name: told[name] for name in SHARED if name in told}, copy / "params.yaml")
+    own = {name: content for name, content in told.items() if name not in SHARED}
+    write(own | {"scales": empty["scales"]}, copy / place.with_name("params.yaml"))
 
 
 def fetched(root: Path, params: dict) -> dict[str, str]:
     """Return the hashes of all public files that a run of these parameters fetches, {source/file: hash}.
 
-    Data, series and annotated sets by name; where a trial has weights, pictures and published sentences too.
+    Data, series and annotated sets by name; where a run has weights, pictures and published sentences too.
     """
-    trials = [given(root, trial) for trial in params["trials"].values()]
-    named = [entry["source"] for entry in params["data"].values()]
-    named += [name for trial in trials for key in NAMING for name in listed(trial.get(key, []))]
+    asked = [given(root, run) for run in params.get("runs", {}).values()]
+    named = [entry["source"] for entry in params.get("data", {}).values()]
+    named += [name for run in asked for key in NAMING for name in listed(run.get(key, []))]
     sources = {OTHERWISE.get(name, name) for name in named} & set(SOURCES)
     files = {(source, file) for source in sources for file in SOURCES[source].files}
-    for trial in trials:
-        if trial.get("weights", {}).get("tag"):
-            files |= set(published_sentences.files(trial["pictures"]["batches"]))
+    for run in asked:
+        if run.get("weights", {}).get("tag"):
+            files |= set(published_sentences.files(run["pictures"]["batches"]))
     return {f"{source}/{file}": SOURCES[source].files[file] for source, file in sorted(files)}
 
 
-def given(root: Path, trial: dict) -> dict:
-    """Return all parameters of a trial, those that it leaves out as its notebook declares them."""
-    name = f"trials/{trial['notebook']}"
-    return declared(read_notebook(root / f"notebooks/{name}.ipynb"), name) | trial["parameters"]
+def given(root: Path, run: dict) -> dict:
+    """Return all parameters of a run, those that it leaves out as its notebook declares them."""
+    name = "/".join(run[part] for part in ("part", "paper", "notebook"))
+    return declared(read_notebook(root / f"notebooks/{name}.ipynb"), name) | run["parameters"]
 
 
 def listed(names: str | list[str] | dict) -> list[str]:
@@ -75,7 +93,7 @@ def evidence(record: str, copy: Path) -> dict:
     study, params = study_of(record), runs.parameters(copy)
     return {
         "study": study,
-        "data": ", ".join([*params["data"], *params["trials"]]),
+        "data": ", ".join([*params["data"], *params["runs"]]),
         "scale": params["scale"],
         "seeds": params["seeds"],
         "command": f"make record STUDY={record}",
@@ -83,7 +101,7 @@ def evidence(record: str, copy: Path) -> dict:
         "lock": hashlib.sha256(Path("requirements.lock").read_bytes()).hexdigest(),
         "hashes": fetched(copy, params),
         "machine": provenance.machine(),
-        "claims": runs.read_json(copy / "reports/studies" / study / "claims.json"),
+        "claims": runs.read_json(copy / "reports/studies" / params["studies"][study]["paper"] / study / "claims.json"),
     }
 
 
@@ -96,11 +114,11 @@ def main() -> int:
     """Clone, run, record."""
     die_with_parent()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    known = sorted(path.stem for path in RECORDS.glob("*.yaml"))
+    known = list(records(Path()))
     parser.add_argument("record", help=", ".join(known))
     record = parser.parse_args().record
     if record not in known:
-        raise ValueError(f"no record is defined for {record!r}; known: {', '.join(known)} (pipelines/records)")
+        raise ValueError(f"no record is defined for {record!r}; known: {', '.join(known)} (notebooks/PART/PAPER/record*.yaml)")
     with alone(Path(f"build/record/{record}.lock"), f"make record STUDY={record}"):
         copy = cloned(record)
         if status := workspace.run(copy, "pipelines.repro", "--only", f"study@{study_of(record)}").returncode:

@@ -78,22 +78,35 @@ def page(path: Path) -> Markup:
         raise ValueError(f"{path}: {error}") from error
 
 
-def study(name: str) -> dict:
-    """Return all that the report shows of one study."""
-    folder, notebook = REPORTS / "studies" / name, REPORTS / "notebooks" / f"study-{name}.ipynb"
-    cells = told(notebook)
-    prose = [c.source for c in read_notebook(notebook).cells if c.cell_type == "markdown"]
+def opening(name: str) -> tuple[str, str]:
+    """Return the title of an executed notebook, and what its first cell says below it."""
+    prose = [c.source for c in read_notebook(REPORTS / "notebooks" / f"{name}.ipynb").cells if c.cell_type == "markdown"]
     title, _, question = prose[0].removeprefix("# ").partition("\n")
+    return title, question
+
+
+def study(name: str, paper: str) -> dict:
+    """Return all that the report shows of one study."""
+    folder = REPORTS / "studies" / paper / name
+    title, question = opening(f"study-{name}")
     return {
         "name": name,
+        "folder": f"{paper}/{name}",
         "title": title,
         "question": html(question.strip().split("\n\n")[0]),
-        "cells": cells[1:],
+        "cells": told(REPORTS / "notebooks" / f"study-{name}.ipynb")[1:],
         "introduction": html(question),
         "figures": figures(folder),
         "claims": runs.read_json(folder / "claims.json"),
         "files": sorted(p.name for p in folder.glob("*.csv")),
     }
+
+
+def view(name: str) -> dict:
+    """Return what the report shows of one notebook with sliders: its question, its pictures as they first stand."""
+    title, question = opening(f"view-{name}")
+    question = html(question.strip().split("\n\n")[0])
+    return {"name": name, "title": title, "question": question, "figures": figures(REPORTS / "views" / name)}
 
 
 def recorded() -> list[dict]:
@@ -121,14 +134,13 @@ def write_csv(rows: list[dict], path: Path) -> None:
 def build() -> int:
     """Write all pages beside their place, then put each in place."""
     params = runs.parameters(Path.cwd())
-    studies = [study(name) for name in params["studies"]]
+    studies = [study(name, entry["paper"]) for name, entry in params["studies"].items()]
     rows = claims.check([row for s in studies for row in s["claims"]], "the report")
-    places = [*sorted(Path("data/raw").glob("*/card.md")), *Path("runs").glob("concepts/clip/scenes/card.md")]
+    places = [*sorted(Path("data/raw").glob("*/card.md")), *sorted(Path("runs").glob("*/*/*/card.md"))]
     cards = {path.parent.name: page(path) for path in places}
     facts = {"scale": params["scale"], "seeds": params["seeds"], "params": params, "studies": studies, "rows": rows}
     facts |= {"recorded": recorded(), "facts": environment_facts(), "cards": cards}
-    facts |= {"summary": figures(REPORTS / "summary"), "explored": figures(REPORTS / "explore")}
-    facts |= {"taken_apart": figures(REPORTS / "koopman"), "concepts": figures(REPORTS / "concepts")}
+    facts |= {"summary": figures(REPORTS / "summary"), "views": [view(name) for name in params["views"]]}
     partial, pages = Path("build/partial/report"), templates()
     runs.remove(partial)
     (partial / "pages").mkdir(parents=True)

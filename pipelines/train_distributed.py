@@ -1,6 +1,6 @@
 """Train the methods of one run with every batch spread over several processes, for one run that is large.
 
-torchrun --standalone --nproc-per-node 2 -m pipelines.train_distributed runs.tanh.train data/prepared/twelve_bit build/tanh
+torchrun --standalone --nproc-per-node 2 -m pipelines.train_distributed networks.tanh.train data/prepared/twelve_bit build/x
 
 SECTION  dotted path into params.yaml: methods, shape and plan
 DATA     a prepared data set

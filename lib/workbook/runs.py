@@ -13,7 +13,8 @@ ROOT = Path(__file__).resolve().parents[2]
 SCALES = ("smoke", "embedded", "paper")
 UNDO = "mend it; `git checkout` brings it back if git keeps it, otherwise delete it, and what wrote it writes it again"
 NAME = "[A-Za-z0-9_-]+"
-NAMED = ("data", "runs", "trials", "studies", "sweeps")  # sections of params.yaml whose keys become names of stages
+PAPERS = "notebooks/*/*/params.yaml"
+NAMED = ("data", "networks", "runs", "studies", "sweeps", "views")  # sections whose keys become names of stages
 
 
 def read_yaml(path: Path) -> dict:
@@ -57,34 +58,59 @@ def check_path(text: object, what: str, *, suffix: bool = False) -> None:
         raise ValueError(f"{what} is {text!r}; it must be a path below the repository of names in a-z, A-Z, 0-9, _ and -")
 
 
-def _check_names(params: dict) -> None:
-    """Refuse names in params.yaml that could not stand in a stage's name, command and paths."""
+def _check_names(params: dict, where: str) -> None:
+    """Refuse names in a file of parameters that could not stand in a stage's name, command and paths."""
     for kind in NAMED:
         entries = params.get(kind) or {}
         if not isinstance(entries, dict):
-            raise ValueError(f"{kind} in params.yaml must hold `name: value` lines, got {entries!r}")
+            raise ValueError(f"{kind} in {where} must hold `name: value` lines, got {entries!r}")
         for key, entry in entries.items():
-            check_name(key, f"a name in {kind} of params.yaml")
+            check_name(key, f"a name in {kind} of {where}")
             given = entry if isinstance(entry, dict) else {}
-            for part in given.keys() & {"family", "data"}:
-                check_name(given[part], f"{kind}.{key}.{part} in params.yaml")
+            for part in given.keys() & {"part", "paper", "data"}:
+                check_name(given[part], f"{kind}.{key}.{part} in {where}")
             for part in given.keys() & {"notebook", "reads"}:
-                for path in given[part] if isinstance(given[part], list) else [given[part]]:
-                    check_path(path, f"{kind}.{key}.{part} in params.yaml", suffix=part == "reads")
+                check_path(given[part], f"{kind}.{key}.{part} in {where}", suffix=part == "reads")
+
+
+def _check_home(params: dict, folder: Path, where: str) -> None:
+    """Refuse an entry of a paper's file that says to belong to another paper: its stages would look there for it."""
+    home = {"part": folder.parent.name, "paper": folder.name}
+    for kind in ("networks", "runs", "studies"):
+        for key, entry in (params.get(kind) or {}).items():
+            given = {name: entry.get(name) for name in home} if isinstance(entry, dict) else None
+            if given != home:
+                raise ValueError(f"{kind}.{key} in {where} has {given}; in this folder it must have {home}")
 
 
 def parameters(root: Path = ROOT, scale: str | None = None) -> dict:
-    """Return params.yaml with the overlay of its scale laid over it.
+    """Return params.yaml and the files of all papers as one, with what its scale changes laid over it.
 
-    An overlay may only change what params.yaml already names, so a typo in it is an error.
-    Errors: unknown scale; a name in the overlay that params.yaml lacks; a name that is more than a name.
+    A scale may only change what is already named, in the same file, so a typo in it is an error.
+    Errors: unknown scale; a name that a scale changes and the file lacks; a name that is more than a name, or is given twice.
     """
     params = read_yaml(root / "params.yaml")
-    _check_names(params)
+    _check_names(params, "params.yaml")
     scale = scale or params.get("scale")
     if scale not in SCALES:
         raise ValueError(f"unknown scale {scale!r} in params.yaml; known: {', '.join(SCALES)}")
-    return overlay(params, read_yaml(root / "pipelines" / "scales" / f"{scale}.yaml")) | {"scale": scale}
+    params = _scaled(params, scale, "params.yaml")
+    for path in sorted(root.glob(PAPERS)):
+        where = path.relative_to(root).as_posix()
+        own = read_yaml(path)
+        _check_names(own, where)
+        _check_home(own, path.parent, where)
+        for section, entries in _scaled(own, scale, where).items():
+            if twice := sorted(params.get(section, {}).keys() & entries.keys()):
+                raise ValueError(f"{section}.{twice[0]} in {where} is given in another file too; give it a name of its own")
+            params[section] = params.get(section, {}) | entries
+    return params | {"scale": scale}
+
+
+def _scaled(params: dict, scale: str, where: str) -> dict:
+    """Return what a file of parameters says at a scale, less its section of scales."""
+    own = {name: value for name, value in params.items() if name != "scales"}
+    return overlay(own, ((params.get("scales") or {}).get(scale)) or {}, where=where)
 
 
 def with_scale(text: str, scale: str) -> str:
@@ -95,20 +121,20 @@ def with_scale(text: str, scale: str) -> str:
     return changed
 
 
-def overlay(base: dict, changes: dict, path: str = "") -> dict:
+def overlay(base: dict, changes: dict, path: str = "", *, where: str = "params.yaml") -> dict:
     """Return base with the leaves that `changes` names replaced; refuse names that base lacks."""
     unknown = sorted(set(changes) - set(base))
     if unknown:
-        raise ValueError(f"the scale's overlay changes {path}{unknown[0]}, which params.yaml lacks; it has {sorted(base)}")
-    nested = {k: overlay(base[k], v, f"{path}{k}.") for k, v in changes.items() if isinstance(v, dict)}
+        raise ValueError(f"the scale changes {path}{unknown[0]}, which {where} lacks; it has {sorted(base)}")
+    nested = {k: overlay(base[k], v, f"{path}{k}.", where=where) for k, v in changes.items() if isinstance(v, dict)}
     return base | changes | nested
 
 
 def section(params: dict, path: str) -> dict:
-    """Return the section at a dotted path such as "runs.tanh.train", or say which names there are."""
+    """Return the section at a dotted path such as "networks.tanh.train", or say which names there are."""
     for depth, name in enumerate(path.split(".")):
         if not isinstance(params, dict) or name not in params:
-            here = ".".join(path.split(".")[:depth]) or "params.yaml"
+            here = ".".join(path.split(".")[:depth]) or "what params.yaml and the papers' files hold"
             known = ", ".join(map(str, params)) if isinstance(params, dict) else "nothing"
             raise ValueError(f"{here} has no {name!r}; it has: {known}")
         params = params[name]
@@ -120,12 +146,12 @@ def at(path: str) -> Path:
     return ROOT / path
 
 
-def finished(family: str, name: str) -> Path:
+def finished(folder: str, name: str) -> Path:
     """Return the folder of a run that is there, or say which runs are."""
-    place = at(family) / name
+    place = at(folder) / name
     if not place.is_dir():
-        there = ", ".join(sorted(p.name for p in at(family).glob("*") if p.is_dir())) or "none"
-        raise ValueError(f"no run {name!r} in {family}; there are: {there}")
+        there = ", ".join(sorted(p.name for p in at(folder).glob("*") if p.is_dir())) or "none"
+        raise ValueError(f"no run {name!r} in {folder}; there are: {there}")
     return place
 
 

@@ -85,7 +85,15 @@ def _removed(repo: "Repo", outs: list[dict], written: set[Path]) -> Iterator[str
             yield f"{target} is kept, to be removed by hand: {why}"
         else:
             runs.remove(target)
+            _drop_empty(target.parent)
             yield f"{target} is removed"
+
+
+def _drop_empty(folder: Path) -> None:
+    """Remove a folder that a result has left empty, and what is then empty above it."""
+    while folder.parts and not any(folder.iterdir()):
+        folder.rmdir()
+        folder = folder.parent
 
 
 def _reason_to_keep(repo: "Repo", target: Path, out: dict) -> str:

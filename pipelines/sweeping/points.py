@@ -73,7 +73,7 @@ def notebook(name: str) -> nbformat.NotebookNode:
     runs.check_path(name, "the name of a notebook")
     path = Path("notebooks") / f"{name}.ipynb"
     if not path.exists():
-        raise ValueError(f"no notebook {path}; name one under notebooks/ without its ending, such as trials/one_network")
+        raise ValueError(f"no notebook {path}; name one under notebooks/, such as sweeps/example/one_network")
     return source(read_notebook(path))
 
 

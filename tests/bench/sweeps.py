@@ -31,7 +31,7 @@ print(time.perf_counter() - begin)
 def described(folder: Path, points: int) -> sweep_points.Sweep:
     """Return a sweep of the smallest trial over weights of its price."""
     betas = [round(0.001 * 1.3**number, 6) for number in range(points)]
-    told = {"notebook": "trials/one_network", "fixed": BRIEF, "points": {"grid": {"beta": betas}}}
+    told = {"notebook": "sweeps/example/one_network", "fixed": BRIEF, "points": {"grid": {"beta": betas}}}
     runs.write_json(folder / "brief.yaml", told)  # JSON is YAML
     return sweep_points.read(folder / "brief.yaml")
 

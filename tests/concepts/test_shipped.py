@@ -100,7 +100,7 @@ def raw():
 
 @pytest.mark.parametrize("scale", ["smoke", "embedded"])
 def test_the_settings_of_both_scales_have_weights(raw, scale):
-    given = runs.parameters(scale=scale)["clip"]
+    given = runs.parameters(scale=scale)["runs"]["small_clip"]["parameters"]
     wanted = shipped.settings(given["scenes_drawn"], given["budget"], given["seed"])
     facts = shipped.told(raw / f"{scale}.json")
     assert facts["settings"] == wanted and facts["history"][-1]["step"] == given["budget"]["steps"]
@@ -109,7 +109,7 @@ def test_the_settings_of_both_scales_have_weights(raw, scale):
 
 def test_the_shipped_weights_are_what_the_code_trains(raw):
     """Training rounds otherwise on another processor: weights that were drawn with deviation 0.02 and more agree to 0.001."""
-    given = runs.parameters(scale="smoke")["clip"]
+    given = runs.parameters(scale="smoke")["runs"]["small_clip"]["parameters"]
     drawn, seed = given["scenes_drawn"], given["seed"]
     seen = scenes(drawn["n"], rho=drawn["rho"], seed=seed)
     said = captions(seen.truth, each=drawn["captions"], seed=seed)

@@ -98,8 +98,11 @@ def notebooks_of(stage: dict) -> list[str]:
     if not match:
         return []
     entries = runs.section(runs.parameters(ROOT), stage["foreach"].strip("${}")) if "foreach" in stage else {"": {}}
-    named = [match[1].replace("${key}", key).replace("${item.notebook}", i.get("notebook", "")) for key, i in entries.items()]
-    return sorted(set(named))
+    named = set()
+    for key, entry in entries.items():
+        given = {"${key}": key} | {f"${{item.{name}}}": value for name, value in entry.items() if isinstance(value, str)}
+        named.add(re.sub(r"\$\{[\w.]+\}", lambda m, given=given: given[m[0]], match[1]))
+    return sorted(named)
 
 
 @pytest.mark.parametrize("name", STAGES)
@@ -163,18 +166,43 @@ def test_names_in_params_lead_somewhere():
 
     params = runs.parameters(ROOT)
     assert {entry["source"] for entry in params["data"].values()} <= set(DATASETS)
-    for run in params["runs"].values():
-        assert run["data"] in params["data"]
-        for label, method in run["train"]["methods"].items():
+    for network in params["networks"].values():
+        assert network["data"] in params["data"]
+        for label, method in network["train"]["methods"].items():
             assert method.get("objective", label) in BOTTLENECKS
-    for study in params["studies"].values():
-        assert study["family"] in {made["family"] for kind in ("runs", "trials") for made in params[kind].values()} | {"sweeps"}
+    made = {f"runs/{entry['paper']}/{key}" for kind in ("networks", "runs") for key, entry in params[kind].items()}
+    made |= {f"runs/sweeps/{name}" for name in params["sweeps"]}
+    for kind in ("runs", "studies", "views"):
+        for key, entry in params[kind].items():
+            found = {place for place in made if f"{place}/".startswith(f"{entry['reads']}/")}
+            assert found or entry["reads"].startswith("data/raw"), f"nothing that {kind}.{key} reads is made"
     for name, sweep in params["sweeps"].items():
         assert runs.read_yaml(ROOT / f"pipelines/sweeps/{name}.yaml")["notebook"] == sweep["notebook"]
-    for trial in params["trials"].values():
-        assert (ROOT / f"notebooks/trials/{trial['notebook']}.ipynb").exists()
 
 
 @pytest.mark.parametrize("scale", runs.SCALES)
 def test_every_scale_fits_params(scale):
     assert runs.parameters(ROOT, scale)["scale"] == scale
+
+
+PAPERS = sorted(ROOT.glob(runs.PAPERS))
+
+
+def test_dvc_reads_the_parameters_of_every_paper():
+    read = runs.read_yaml(ROOT / "dvc.yaml")["vars"]
+    assert read == [path.relative_to(ROOT).as_posix() for path in PAPERS]
+    assert {path.parent for path in ROOT.glob("notebooks/*/*/*.ipynb")} == {path.parent for path in PAPERS}
+
+
+@pytest.mark.parametrize("path", [ROOT / "params.yaml", *PAPERS], ids=lambda p: p.parent.name)
+def test_a_file_of_parameters_has_every_scale(path):
+    assert set(runs.read_yaml(path)["scales"]) == set(runs.SCALES), "dvc.yaml names the section of the scale that it runs"
+
+
+@pytest.mark.parametrize("path", PAPERS, ids=lambda p: p.parent.name)
+def test_the_notebooks_of_a_paper_are_those_that_it_names(path):
+    told = runs.read_yaml(path)
+    named = {run["notebook"] for run in told.get("runs", {}).values()} | set(told.get("studies", {}))
+    sweeps = {entry["notebook"].rpartition("/")[2] for entry in runs.parameters(ROOT)["sweeps"].values()}
+    there = {book.stem for book in path.parent.glob("*.ipynb")}
+    assert there - sweeps == named and all(run["notebook"].endswith("_run") for run in told.get("runs", {}).values())

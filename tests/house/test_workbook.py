@@ -26,11 +26,12 @@ pytestmark = pytest.mark.programs
 
 @pytest.fixture
 def params(workbook):
-    """A function that edits the copy's params.yaml for one test."""
-    path = workbook / "params.yaml"
-    before = path.read_bytes()
+    """A function that edits a paper's parameters, or those that all share, in the copy for one test."""
+    before = {}
 
-    def edit(change):
+    def edit(paper, change):
+        path = workbook / (f"notebooks/information/{paper}/params.yaml" if paper else "params.yaml")
+        before[path] = path.read_bytes()
         yaml = YAML()
         content = yaml.load(path.read_text())
         change(content)
@@ -38,7 +39,8 @@ def params(workbook):
             yaml.dump(content, file)
 
     yield edit
-    path.write_bytes(before)
+    for path, content in before.items():
+        path.write_bytes(content)
 
 
 def forget(workbook: Path, stage: str) -> None:
@@ -122,53 +124,67 @@ def test_a_second_run_says_that_it_waits(workbook):
 
 
 def test_a_removed_study_leaves_nothing_behind(workbook, params):
-    study = "compression_tanh_relu"
-    params(lambda content: content["studies"].__delitem__(study))
+    study = "compression_in_networks"
+    params(study, lambda content: content["studies"].__delitem__(study))
     done = repro(workbook)
     assert done.returncode == 0, done.stderr
     assert f"stage study@{study} is no longer in dvc.yaml\n" in done.stdout
-    assert f"  reports/studies/{study} is removed\n" in done.stdout
+    assert f"  reports/studies/{study}/{study} is removed\n" in done.stdout
     rows = runs.read_json(workbook / "reports/claims.json")
     assert rows and not [row for row in rows if row["source"] in ("shwartz2017opening", "saxe2018information")]
     page = (workbook / "reports/index.html").read_text()
-    assert "tanh_binning" not in page and study not in page
+    assert "tanh_binning" not in page and study not in page.replace(f"{study}/params.yaml", "")
     assert not [p for p in (workbook / "reports").rglob(f"*{study}*") if "failed" not in p.parts]
 
 
 def train_of(content):
-    return content["runs"]["diabetes"]["train"]
+    return content["networks"]["diabetes"]["train"]
 
 
 BAD = {
-    "a typo in the plan": (lambda p: train_of(p)["plan"].insert(0, "epohcs", 3), "a plan has no 'epohcs'"),
+    "a typo in the plan": ("cs_ib", lambda p: train_of(p)["plan"].insert(0, "epohcs", 3), "a plan has no 'epohcs'"),
     "a typo in a stage's parameter": (
-        lambda p: p["runs"]["diabetes"]["plane"].insert(0, "rwos", 3),
+        "cs_ib",
+        lambda p: p["networks"]["diabetes"]["plane"].insert(0, "rwos", 3),
         "no parameter rwos; it takes",
     ),
     "a negative beta": (
+        "cs_ib",
         lambda p: train_of(p)["methods"]["vib"].__setitem__("betas", [-0.1]),
         "vib: betas must be a list of numbers >= 0, got [-0.1]",
     ),
     "an unknown method": (
+        "cs_ib",
         lambda p: train_of(p)["methods"].insert(0, "vibe", {"betas": [0.0]}),
         "unknown objective 'vibe'; known: cs_ib",
     ),
     "an unknown run": (
-        lambda p: p["studies"]["cs_ib_regression"]["parameters"].__setitem__("data", ["diabetis"]),
-        "no run 'diabetis' in runs/regression; there are: diabetes, flights",
+        "cs_ib",
+        lambda p: p["studies"]["cs_ib"]["parameters"].__setitem__("data", ["diabetis"]),
+        "no run 'diabetis' in runs/cs_ib; there are: diabetes, flights",
     ),
     "an unknown data set": (
+        "",
         lambda p: p["data"]["diabetes"].__setitem__("source", "diabetis"),
         "unknown data set 'diabetis'; known:",
     ),
-    "an overlay that names nothing": (lambda p: train_of(p)["plan"].__delitem__("epochs"), "which params.yaml lacks"),
+    "a scale that names nothing": (
+        "cs_ib",
+        lambda p: train_of(p)["plan"].__delitem__("epochs"),
+        "which notebooks/information/cs_ib/params.yaml lacks",
+    ),
+    "an entry of another paper": (
+        "cs_ib",
+        lambda p: p["networks"]["diabetes"].__setitem__("paper", "crib"),
+        "in this folder it must have {'part': 'information', 'paper': 'cs_ib'}",
+    ),
 }
 
 
 @pytest.mark.parametrize("case", BAD)
 def test_bad_parameters_stop_the_run_with_one_message(workbook, params, case):
-    change, message = BAD[case]
-    params(change)
+    paper, change, message = BAD[case]
+    params(paper, change)
     done = repro(workbook)
     said = done.stdout + done.stderr
     assert done.returncode != 0 and message in said, said[-2000:]

@@ -8,11 +8,11 @@ from lib.workbook import runs
 from pipelines import costs
 from tests import ROOT
 
-RUN = {"family": "f", "data": "d"}
+NETWORK = {"paper": "f", "data": "d"}
 PARAMS = {
-    "runs": {"a": RUN, "b": RUN},
-    "trials": {"t": {"family": "f", "reads": "data/dynamics"}},
-    "studies": {"s": {"family": "f"}},
+    "networks": {"a": NETWORK, "b": NETWORK, "other": {"paper": "ff", "data": "e"}},
+    "runs": {"t": {"paper": "f", "reads": "runs/x/u"}, "u": {"paper": "x", "reads": "data/raw"}},
+    "studies": {"s": {"paper": "f", "reads": "runs/f"}, "one": {"paper": "f", "reads": "runs/f/t"}},
 }
 HOURS = {
     "prepare@d": 1.0,
@@ -20,7 +20,7 @@ HOURS = {
     "train@b": 7.0,
     "information_plane@a": 4.0,
     "information_plane@b": 0.5,
-    "dynamics": 3.0,
+    "run@u": 3.0,
 }
 
 
@@ -56,14 +56,16 @@ def test_a_change_of_unknown_price_is_refused():
 
 def test_a_chain_takes_what_it_takes():
     assert costs.longest("study@s", PARAMS, HOURS) == 1 + 7 + 0.5
-    assert costs.longest("study@s", PARAMS, HOURS | {"trial@t": 8.0}) == 3 + 8
-    assert costs.needed("study@s", PARAMS) >= {"prepare@d", "train@a", "information_plane@b", "trial@t", "dynamics"}
+    assert costs.longest("study@s", PARAMS, HOURS | {"run@t": 8.0}) == 3 + 8
+    planes = {f"{kind}@{name}" for kind in ("train", "information_plane") for name in "ab"}
+    assert costs.needed("study@s", PARAMS) == {"study@s", "prepare@d", *planes, "run@t", "run@u"}
+    assert costs.needed("study@one", PARAMS) == {"study@one", "run@t", "run@u"}
 
 
 def test_every_change_of_paper_scale_has_its_price(tmp_path):
     found = {cost.stage: cost for cost in costs.costs(ROOT, {"train-tanh": 20.0, "train-diabetes": 10.0})}
     old, new = (runs.parameters(ROOT, name) for name in ("embedded", "paper"))
-    epochs = [p["runs"]["tanh"]["train"]["plan"]["epochs"] * len(p["seeds"]) for p in (old, new)]
+    epochs = [p["networks"]["tanh"]["train"]["plan"]["epochs"] * len(p["seeds"]) for p in (old, new)]
     assert found["train@tanh"] == costs.Cost("train@tanh", 20.0, pytest.approx(epochs[1] / epochs[0]))
     assert found["train@relu"].seconds is None and all(cost.factor >= 1 for cost in found.values())
     text = costs.page(ROOT, list(found.values()), "this")

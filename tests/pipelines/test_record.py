@@ -1,5 +1,6 @@
 """Records are complete: each stands in for params.yaml, and what it names is there."""
 
+import shutil
 from contextlib import suppress
 
 import nbformat
@@ -17,18 +18,18 @@ from pipelines import record
 from pipelines.runner.notebook_file import declared, typed
 from tests import ROOT
 
-RECORDS = sorted((ROOT / "pipelines/records").glob("*.yaml"))
+RECORDS = record.records(ROOT)
 TABLES = ("california_housing", "beijing_pm25", "bike_sharing", "appliances_energy")
 PUBLIC = {  # what records read that does not ship with the repository
     "concepts_on_real_data": {"wbcatt", "derm7pt_meta", "cub200_meta"},
-    "forecasting_with_missing_values": {"ett", "exchange_rate"},
+    "crib": {"ett", "exchange_rate"},
     "lossy_compression": {"mnist"},
-    **{f"cs_ib_regression-{name}": {name} for name in TABLES},
+    **{f"cs_ib-{name}": {name} for name in TABLES},
 }
 
 
 def complete(name: str) -> dict:
-    return {"data": {}, "trials": {}} | runs.read_yaml(ROOT / f"pipelines/records/{name}.yaml")
+    return {"data": {}, "runs": {}} | runs.read_yaml(RECORDS[name])
 
 
 def takes(notebook: str, given: dict) -> None:
@@ -36,42 +37,52 @@ def takes(notebook: str, given: dict) -> None:
     typed(declared(book, notebook), given, notebook)
 
 
-@pytest.mark.parametrize("path", RECORDS, ids=lambda p: p.stem)
-def test_a_record_stands_in_for_params(path):
-    record, params = runs.read_yaml(path), runs.read_yaml(ROOT / "params.yaml")
-    assert set(record) <= set(params), "dvc.yaml reads no other section"
-    assert list(record["studies"]) == [path.stem.partition("-")[0]]
-    assert record["scale"] == "paper" and len(record["seeds"]) >= 5
-    assert {entry["source"] for entry in record.get("data", {}).values()} <= set(DATASETS)
-    for run in record.get("runs", {}).values():
-        assert run["data"] in record["data"]
-        takes("train", run["train"])
-        takes("information_plane", run["plane"])
+@pytest.fixture
+def copy(tmp_path):
+    """What of a clone a record takes the place of."""
+    for path in (ROOT / "params.yaml", *ROOT.glob(runs.PAPERS)):
+        (tmp_path / path.relative_to(ROOT)).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, tmp_path / path.relative_to(ROOT))
+    return tmp_path
+
+
+@pytest.mark.parametrize("name", RECORDS)
+def test_a_record_stands_in_for_all_parameters(name, copy):
+    told = runs.read_yaml(RECORDS[name])
+    record.stand_in(copy, RECORDS[name].relative_to(ROOT), told)
+    given = runs.parameters(copy)
+    assert {section: content for section, content in given.items() if content} == told
+    assert list(told["studies"]) == [name.partition("-")[0]]
+    assert told["scale"] == "paper" and len(told["seeds"]) >= 5
+    assert {entry["source"] for entry in told.get("data", {}).values()} <= set(DATASETS)
+    for run in told.get("networks", {}).values():
+        assert run["data"] in told["data"]
+        takes("steps/train", run["train"])
+        takes("steps/information_plane", run["plane"])
         planned(run["train"]["plan"])
         for label, settings in run["train"]["methods"].items():
             chosen(label, settings)
 
 
-@pytest.mark.parametrize("path", RECORDS, ids=lambda p: p.stem)
-def test_a_records_notebooks_take_its_parameters(path):
-    record = runs.read_yaml(path)
-    for trial in record.get("trials", {}).values():
-        takes(f"trials/{trial['notebook']}", trial["parameters"])
-    for name, study in record["studies"].items():
-        takes(f"studies/{name}", study["parameters"])
-    made = {entry["family"] for kind in ("runs", "trials") for entry in record.get(kind, {}).values()}
-    assert {study["family"] for study in record["studies"].values()} == made
+@pytest.mark.parametrize("name", RECORDS)
+def test_a_records_notebooks_take_its_parameters(name):
+    told = runs.read_yaml(RECORDS[name])
+    for run in told.get("runs", {}).values():
+        takes(f"{run['part']}/{run['paper']}/{run['notebook']}", run["parameters"])
+    for study, entry in told["studies"].items():
+        takes(f"{entry['part']}/{entry['paper']}/{study}", entry["parameters"])
+    papers = {entry["paper"] for kind in ("networks", "runs") for entry in told.get(kind, {}).values()}
+    assert {entry["reads"] for entry in told["studies"].values()} == {f"runs/{paper}" for paper in papers}
 
 
 def test_the_study_of_several_data_sets_has_a_record_for_each():
-    names = {path.stem for path in RECORDS}
-    assert {f"cs_ib_regression-{name}" for name in TABLES} <= names
+    assert {f"cs_ib-{name}" for name in TABLES} <= set(RECORDS)
 
 
-@pytest.mark.parametrize("path", RECORDS, ids=lambda p: p.stem)
-def test_a_record_has_the_hash_of_every_file_that_it_fetches(path):
-    wanted = {f"{name}/{file}": digest for name in PUBLIC.get(path.stem, ()) for file, digest in SOURCES[name].files.items()}
-    assert record.fetched(ROOT, complete(path.stem)) == wanted
+@pytest.mark.parametrize("name", RECORDS)
+def test_a_record_has_the_hash_of_every_file_that_it_fetches(name):
+    wanted = {f"{source}/{file}": digest for source in PUBLIC.get(name, ()) for file, digest in SOURCES[source].files.items()}
+    assert record.fetched(ROOT, complete(name)) == wanted
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / record.RECORDED).glob("*.json")), ids=lambda p: p.stem)
@@ -82,7 +93,7 @@ def test_evidence_names_the_files_that_its_record_fetches(path):
 def test_with_weights_a_record_has_pictures_and_sentences_too():
     params = complete("concepts_on_real_data")
     without = record.fetched(ROOT, params)
-    params["trials"]["annotated_sets"]["parameters"]["weights"] = {"tag": "ViT-L-14", "pretrained": "openai"}
+    params["runs"]["annotations"]["parameters"]["weights"] = {"tag": "ViT-L-14", "pretrained": "openai"}
     more = record.fetched(ROOT, params)
     named = {f"{source}/{file}" for source, file in published_sentences.files(["data_batch_1"])}
     assert more.keys() - without.keys() == named and "cifar10/data_batch_1" in named and without.items() < more.items()

@@ -64,7 +64,7 @@ def probed(page: Path, tmp_path: Path, width: int, *flags: str) -> tuple[dict, s
     return json.loads(html.unescape(found[1])), "\n".join(line for line in done.stderr.splitlines() if "CONSOLE" in line)
 
 
-PAGES = ["index.html", "pages/data.html", "pages/cs_ib_regression.html", "pages/compression_tanh_relu.html"]
+PAGES = ["index.html", "pages/data.html", "pages/cs_ib.html", "pages/compression_in_networks.html"]
 
 
 @browser
@@ -173,7 +173,7 @@ def test_a_title_that_asks_ends_with_its_question_mark(workbook):
 
 
 def test_a_study_without_claims_has_no_table_of_verdicts(workbook):
-    for name in runs.parameters(workbook)["studies"]:
-        claims = runs.read_json(workbook / f"reports/studies/{name}/claims.json")
+    for name, study in runs.parameters(workbook)["studies"].items():
+        claims = runs.read_json(workbook / f"reports/studies/{study['paper']}/{name}/claims.json")
         assert ("<h2>Verdicts</h2>" in (workbook / f"reports/pages/{name}.html").read_text()) == bool(claims), name
-    assert not runs.read_json(workbook / "reports/studies/sweep_review/claims.json")
+    assert not runs.read_json(workbook / "reports/studies/example/sweep_review/claims.json")

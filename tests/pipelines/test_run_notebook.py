@@ -80,7 +80,8 @@ def test_refuses_parameters_that_are_derived(toy):
 
 
 def test_refuses_an_overlay_that_names_what_params_yaml_lacks(toy):
-    (toy.root / "pipelines/scales/embedded.yaml").write_text("runs: {a: {train: {epoch: 9}}}\n")
+    with (toy.root / "params.yaml").open("a") as file:
+        file.write("scales: {embedded: {runs: {a: {train: {epoch: 9}}}}}\n")
     done = toy.stage()
     assert done.returncode == 1
     assert "changes runs.a.train.epoch, which params.yaml lacks; it has ['epochs']" in done.stderr

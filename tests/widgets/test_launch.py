@@ -31,7 +31,7 @@ def toy(tmp_path_factory):
     toy.change("notebooks/toy.ipynb", "epochs = 3", "epochs = 3  # 1 to 20")
     toy.change("notebooks/toy.ipynb", "result.json", "metrics.json")
     shutil.copy(ROOT / "notebooks/launch.ipynb", toy.root / "notebooks")
-    toy.change("notebooks/launch.ipynb", "trials/one_network", "toy")
+    toy.change("notebooks/launch.ipynb", "sweeps/example/one_network", "toy")
     toy.change("notebooks/launch.ipynb", "runs/sweeps/smoke/table.parquet", "table.parquet")
     pd.DataFrame({"beta": [0.1, 1.0, 0.01], "method": ["vib", "nib", "vib"]}).to_parquet(toy.root / "table.parquet")
     (toy.root / "pipelines/sweeps/few.yaml").write_text(SWEEP)

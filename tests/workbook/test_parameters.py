@@ -100,7 +100,7 @@ def test_a_comment_that_contradicts_its_default_is_refused(read, line, message):
 
 
 def test_the_trial_offers_all_that_there_is():
-    asked = {one.name: one for one in fields(ROOT / "notebooks/trials/one_network.ipynb")}
+    asked = {one.name: one for one in fields(ROOT / "notebooks/sweeps/example/one_network.ipynb")}
     assert set(asked["method"].choices) == set(BOTTLENECKS) and set(asked["source"].choices) <= set(DATASETS)
 
 

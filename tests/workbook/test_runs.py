@@ -36,15 +36,19 @@ def test_json_with_nan_is_refused(tmp_path):
         runs.write_json(tmp_path / "x.json", {"a": float("nan")})
 
 
-PARAMS = "scale: embedded\ndata: {d: {}}\nruns: {a: {family: f, data: d}}\ntrials: {t: {notebook: n, reads: [data/raw]}}\n"
+PARAMS = "scale: embedded\ndata: {d: {}}\nnetworks: {a: {paper: f, data: d}}\nruns: {t: {notebook: n, reads: data/raw}}\n"
+PAPER = """
+runs: {own: {part: p, paper: q, steps: 9}}
+scales: {embedded: {}, smoke: {runs: {own: {steps: 1}}}}
+"""
 
 
 @pytest.fixture
 def root(tmp_path):
     """A folder with parameters, and what changes them."""
-    (tmp_path / "pipelines/scales").mkdir(parents=True)
-    (tmp_path / "pipelines/scales/embedded.yaml").write_text("")
     (tmp_path / "params.yaml").write_text(PARAMS)
+    (tmp_path / "notebooks/p/q").mkdir(parents=True)
+    (tmp_path / "notebooks/p/q/params.yaml").write_text(PAPER)
     return tmp_path
 
 
@@ -53,18 +57,23 @@ def root(tmp_path):
     [
         ("{d: {}}", "{'my data': {}}", "a name in data of params.yaml is 'my data'; it may have letters"),
         ("{d: {}}", "{'my data': {}}", "such as my_data"),
-        ("family: f", "family: ../f", "runs.a.family in params.yaml is '../f'"),
-        ("data: d}", "data: 'd; rm x'}", "runs.a.data in params.yaml is 'd; rm x'"),
-        ("notebook: n", "notebook: ../../n", "trials.t.notebook in params.yaml is '../../n'; it must be a path below"),
-        ("data/raw]", "/etc/passwd]", "trials.t.reads in params.yaml is '/etc/passwd'"),
-        ("runs: {a: {family: f, data: d}}", "runs: [a]", "runs in params.yaml must hold `name: value` lines, got ['a']"),
+        ("paper: f", "paper: ../f", "networks.a.paper in params.yaml is '../f'"),
+        ("data: d}", "data: 'd; rm x'}", "networks.a.data in params.yaml is 'd; rm x'"),
+        ("notebook: n", "notebook: ../../n", "runs.t.notebook in params.yaml is '../../n'; it must be a path below"),
+        ("data/raw}", "/etc/passwd}", "runs.t.reads in params.yaml is '/etc/passwd'"),
         (
-            "{family: f",
-            "{steps: {1: 0.5}, family: f",
-            "params.yaml: runs: a: steps has the key 1, of type int; write it as text: '1'",
+            "networks: {a: {paper: f, data: d}}",
+            "networks: [a]",
+            "networks in params.yaml must hold `name: value` lines",
         ),
-        ("family: f", "family: [{true: 1}]", "has the key True, of type bool"),
-        ("family: f", "family: {null: 1}", "has the key None"),
+        (
+            "{paper: f",
+            "{steps: {1: 0.5}, paper: f",
+            "params.yaml: networks: a: steps has the key 1, of type int; write it as text: '1'",
+        ),
+        ("paper: f", "paper: [{true: 1}]", "has the key True, of type bool"),
+        ("paper: f", "paper: {null: 1}", "has the key None"),
+        ("runs: {t:", "runs: {own:", "runs.own in notebooks/p/q/params.yaml is given in another file too"),
     ],
 )
 def test_names_and_keys_are_held_to_their_rule(root, old, new, told):
@@ -74,8 +83,32 @@ def test_names_and_keys_are_held_to_their_rule(root, old, new, told):
         runs.parameters(root)
 
 
-def test_sound_parameters_pass(root):
-    assert runs.parameters(root)["runs"]["a"] == {"family": "f", "data": "d"}
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        (
+            "paper: q",
+            "paper: r",
+            "runs.own in notebooks/p/q/params.yaml has {'part': 'p', 'paper': 'r'}; in this folder it must",
+        ),
+        ("part: p, ", "", "has {'part': None, 'paper': 'q'}; in this folder it must have {'part': 'p', 'paper': 'q'}"),
+        ("{own: {steps: 1}}", "{own: {step: 1}}", "changes runs.own.step, which notebooks/p/q/params.yaml lacks"),
+        ("{own: {steps: 1}}", "{t: {notebook: m}}", "changes runs.t, which notebooks/p/q/params.yaml lacks"),
+        ("{own: {part", "{'o;n': {part", "a name in runs of notebooks/p/q/params.yaml is 'o;n'"),
+    ],
+)
+def test_a_papers_parameters_are_its_own(root, old, new, told):
+    assert PAPER.count(old) == 1
+    (root / "notebooks/p/q/params.yaml").write_text(PAPER.replace(old, new))
+    with pytest.raises(ValueError, match=re.escape(told)):
+        runs.parameters(root, "smoke")
+
+
+def test_sound_parameters_are_read_as_one(root):
+    found = runs.parameters(root)
+    assert found["networks"]["a"] == {"paper": "f", "data": "d"} and found["runs"].keys() == {"t", "own"}
+    assert "scales" not in found and found["runs"]["own"]["steps"] == 9
+    assert runs.parameters(root, "smoke")["runs"]["own"]["steps"] == 1
 
 
 @pytest.mark.parametrize("text", ["- a\n", "3\n", "word\n"])

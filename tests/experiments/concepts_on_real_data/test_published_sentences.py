@@ -93,8 +93,8 @@ def test_tables_have_a_row_a_seed():
 
 
 def test_sets_that_are_named_can_be_read():
-    record = runs.read_yaml(ROOT / "pipelines/records/concepts_on_real_data.yaml")
-    named = [given["trials"]["annotated_sets"]["parameters"]["sets"] for given in (record, runs.parameters(ROOT))]
+    record = runs.read_yaml(ROOT / "notebooks/concepts/concepts_on_real_data/record.yaml")
+    named = [given["runs"]["annotations"]["parameters"]["sets"] for given in (record, runs.parameters(ROOT))]
     assert sorted(named[0] + named[1]) == sorted(ANNOTATED), "a set is judged nowhere, or named and not known"
 
 

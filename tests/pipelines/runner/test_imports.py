@@ -118,7 +118,9 @@ print(json.dumps(sorted(m.__file__ for n, m in sys.modules.items() if n.split(".
 """
 
 
-@pytest.mark.parametrize("name", ["trials/spectra", "trials/concepts", "train", "studies/koopman_information"])
+@pytest.mark.parametrize(
+    "name", ["koopman/koopman_spectra/spectra_run", "concepts/concept_scenes/methods_run", "steps/train", "explore/runs"]
+)
 def test_nothing_is_missing_that_python_loads(name):
     book = read_notebook(ROOT / f"notebooks/{name}.ipynb")
     cells = [c.source for c in book.cells if c.cell_type == "code"]

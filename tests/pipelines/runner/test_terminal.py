@@ -287,22 +287,19 @@ def test_one_point_again_that_fails_says_so_and_keeps_its_notebook(book):
 def studied(book):
     """The book in git, with a study that a record can run, and what smoke scale needs."""
     (book.root / "data.dvc").unlink()  # its store is no part of a clone
-    (book.root / "pipelines/scales/smoke.yaml").write_text("")
-    text = (book.root / "params.yaml").read_text()
-    text += "data: {}\ntrials: {}\nstudies:\n  mine: {parameters: {epochs: 2, wait: 4.0}}\n"
-    (book.root / "params.yaml").write_text(text)
+    paper = book.root / "notebooks/lab/mine"
+    paper.mkdir(parents=True)
+    text = "studies:\n  mine: {part: lab, paper: mine, parameters: {epochs: 2, wait: 4.0}}\n"
+    (paper / "params.yaml").write_text(text)
+    (paper / "record.yaml").write_text(f"scale: paper\nseeds: [0]\n{text}")
     command = "exec python -m pipelines.run_notebook toy reports/notebooks/study-${key}.ipynb studies.${key}.parameters"
-    study = f"  study:\n    foreach: ${{studies}}\n    do:\n      cmd: {command} out=reports/studies/${{key}}\n"
-    study += (
-        '      deps: [build/notebooks/toy.ipynb]\n      params: ["studies.${key}"]\n      outs: ["reports/studies/${key}"]\n'
-    )
-    (book.root / "dvc.yaml").write_text(STAGES + study)
+    study = f"  study:\n    foreach: ${{studies}}\n    do:\n      cmd: {command} out=reports/studies/mine/${{key}}\n"
+    study += '      deps: [build/notebooks/toy.ipynb]\n      outs: ["reports/studies/mine/${key}"]\n'
+    study += '      params: [{"notebooks/lab/mine/params.yaml": ["studies.${key}"]}]\n'
+    (book.root / "dvc.yaml").write_text(f"vars: [notebooks/lab/mine/params.yaml]\n{STAGES}{study}")
     read = nbformat.read(book.root / "notebooks/toy.ipynb", 4)
     read.cells[1].source += '\nruns.write_json(folder / "claims.json", [row])'
     nbformat.write(read, book.root / "notebooks/toy.ipynb")
-    shutil.rmtree(book.root / "pipelines/records")
-    (book.root / "pipelines/records").mkdir()
-    (book.root / "pipelines/records/mine.yaml").write_text(text)
     (book.root / "requirements.lock").write_text("")
     git = ["git", "-c", "user.name=t", "-c", "user.email=t@example.org"]
     subprocess.run([*git, "add", "-A"], cwd=book.root, check=True)
