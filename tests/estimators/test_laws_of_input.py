@@ -1,4 +1,4 @@
-"""What estimators refuse: each error names the value that came, what was wanted and what to do."""
+"""A law of all estimators, what they refuse: each error names the value that came, what was wanted and what to do."""
 
 import math
 
@@ -8,10 +8,8 @@ import torch
 from lib.estimators import INDEX, MI, binning, kde
 from lib.estimators.conditional import cs_qmi_conditional, cs_qmi_conditional_normalised
 from lib.estimators.cs import conditional_cs_divergence, cs_divergence
-from lib.estimators.gaussian import mi_gaussian
-from lib.estimators.knn import mi_ksg
 from lib.estimators.mmd import mmd, mmd_unbiased
-from lib.estimators.renyi import mi_renyi, mi_renyi_conditional, renyi_entropy
+from lib.estimators.renyi import mi_renyi_conditional, renyi_entropy
 from tests.samples import normal
 
 BOTH = MI | INDEX
@@ -113,12 +111,6 @@ def test_three_variables_must_pair(f, at, bad, message):
         f(*given)
 
 
-def test_a_guess_must_have_the_columns_of_its_target():
-    x, y = normal(5, 2, seed=0), normal(5, 1, seed=1)
-    with pytest.raises(ValueError, match="y has 1 columns and y_hat 2; both samples must live in one space"):
-        conditional_cs_divergence(x, y, x, width_x=1.0, width_y=1.0)
-
-
 @pytest.mark.parametrize("name", ["binning", "gaussian", "gaussian_unbiased", "renyi", "renyi_normalised"])
 def test_what_has_no_members_refuses_a_stack(name):
     with pytest.raises(ValueError, match=r"x must be one sample \(n, d\), got \(3, 9, 2\); call once for each member"):
@@ -144,64 +136,3 @@ def test_a_width_must_be_positive(width, pair):
     ):
         with pytest.raises(ValueError, match=r"(width\w*|factor) must be a positive finite number, got"):
             f()
-
-
-@pytest.mark.parametrize("alpha", [0, -1.0, 1, math.nan, math.inf])
-def test_an_order_must_be_positive_finite_and_not_one(alpha, pair):
-    for f in (lambda: renyi_entropy(pair[0], alpha=alpha), lambda: mi_renyi(*pair, alpha=alpha)):
-        with pytest.raises(ValueError, match="alpha must be positive and not 1, got"):
-            f()
-
-
-@pytest.mark.parametrize("shrinkage", [-0.1, 1.0, math.nan])
-def test_shrinkage_must_lie_between_zero_and_one(shrinkage, pair):
-    with pytest.raises(ValueError, match=r"shrinkage must lie in \[0, 1\)"):
-        mi_gaussian(*pair, shrinkage=shrinkage)
-
-
-@pytest.mark.parametrize(
-    ("bad", "message"),
-    [
-        (lambda t: binning.mi_binning(t, t, bins=0), "bins must be a whole number >= 1, got 0"),
-        (lambda t: binning.mi_binning(t, t, bins=2.5), "bins must be a whole number >= 1, got 2.5"),
-        (lambda t: binning.bin_adaptive(t, bins=0), "bins must be a whole number >= 1, got 0"),
-        (lambda t: binning.bin_range(t, low=0.0, high=1.0, bins=-3), "bins must be a whole number >= 1, got -3"),
-        (lambda t: binning.bin_range(t, low=1.0, high=1.0), r"finite with low < high, got \[1.0, 1.0\]"),
-        (lambda t: binning.bin_range(t, low=0.0, high=math.inf), "finite with low < high"),
-        (lambda t: binning.bin_range(t, low=math.nan, high=1.0), "finite with low < high"),
-        (lambda t: binning.bin_width(t, width=1e-30), "cannot be numbered; use a wider width than 1e-30"),
-        (lambda t: binning.entropy(t), "codes must hold integers, got torch.float64; bin the values first"),
-        (lambda t: binning.entropy_miller_madow(t), "codes must hold integers"),
-        (lambda t: binning.entropy(t[:, 0].long()), r"codes must have shape \(n, d\) .*, got \(300,\); for one column pass"),
-        (lambda t: binning.entropy(t[:0].long()), r"with n, d >= 1, got \(0, 2\)"),
-        (lambda t: binning.entropy(torch.zeros(3, 1, device="meta").long()), "codes must hold integers"),
-        (lambda t: binning.mi_codes(t, t.long()), "codes_x must hold integers"),
-        (lambda t: binning.mi_codes(t.long(), t), "codes_y must hold integers"),
-        (lambda t: binning.mi_codes(t.long(), t[:9].long()), r"codes must pair row by row, got \(300, 2\) and \(9, 2\)"),
-    ],
-)
-def test_bins_say_what_is_wrong(bad, message, pair):
-    with pytest.raises(ValueError, match=message):
-        bad(pair[0])
-
-
-@pytest.mark.parametrize(
-    ("labels", "message"),
-    [
-        (torch.zeros(300), "labels must be an integer tensor, got torch.float32"),
-        ([0] * 300, "labels must be an integer tensor, got list"),
-        (torch.zeros(299).long(), r"labels must have shape \(300,\) to match the samples, got \(299,\)"),
-        (torch.zeros(300, 1).long(), r"labels must have shape \(300,\)"),
-        (torch.full((300,), -1), "labels must be >= 0, got -1; number the classes from 0"),
-        (torch.zeros(300, device="meta").long(), "t is on cpu and labels on meta"),
-    ],
-)
-def test_labels_must_be_labels(labels, message, pair):
-    with pytest.raises(ValueError, match=message):
-        kde.mi_label(pair[0], labels, width=1.0)
-
-
-def test_ksg_refuses_ties():
-    x = torch.tensor([0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 2.0])[:, None]
-    with pytest.raises(ValueError, match="5 points coincide with their 3-th neighbour"):
-        mi_ksg(x, x)
