@@ -72,9 +72,6 @@ def test_mixed_of_classes_is_ross(d):
     assert mi_mixed(x, labels[:, None].double()).item() == pytest.approx(mi_ross(x, labels).item() + gap, abs=1e-12)
 
 
-# Values that are known exactly.
-
-
 def test_a_constant_column_adds_nothing():
     x, y, _ = gaussian_pair(300, 0.7, d=2, seed=0)
     held = torch.full((300, 1), 0.1)
@@ -93,9 +90,6 @@ def test_a_constant_variable_has_no_information():
 def test_mixed_of_one_place_has_no_information():
     held = torch.ones(50, 1)
     assert mi_mixed(held, held).item() == pytest.approx(math.log(50) - digamma(50), abs=1e-12)
-
-
-# Bad input.
 
 
 @pytest.mark.parametrize("mi", [mi_ksg, mi_ksg2])
