@@ -4,9 +4,9 @@ import torch
 from torch import Tensor
 
 
-def normal(*shape: int, seed: int) -> Tensor:
-    """Return standard normals in double precision."""
-    return torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+def normal(*shape: int, seed: int, dtype: torch.dtype = torch.float64) -> Tensor:
+    """Return standard normals, drawn in double precision."""
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64).to(dtype)
 
 
 def planted(n: int, *, seed: int, classes: int = 4, concepts: int = 6, width: int = 16, spread: float = 0.1) -> tuple:

@@ -8,9 +8,11 @@ import torch
 from scipy import stats
 from scipy.integrate import dblquad
 from sklearn.metrics import mutual_info_score
+from torch import Tensor
 
-from lib.data import synthetic
+from lib.data import sources, synthetic
 from lib.estimators.knn import mi_ksg, mi_mixed
+from tests.data.samples import MIRROR, mirrored
 
 
 def dense(d, off):
@@ -167,3 +169,76 @@ def test_spirals_keep_the_norm_and_rolls_their_radius():
 def test_refuses_what_has_no_truth(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+# Exact tasks.
+
+
+def test_the_twelve_bit_task_is_the_published_one():
+    task = synthetic.twelve_bit()
+    assert task.x.shape == (4096, 12) and task.truth["ones"] == int(task.y.sum()) == 2118
+    p = 2118 / 4096
+    assert task.truth["mi"] == pytest.approx(-p * math.log(p) - (1 - p) * math.log(1 - p), abs=1e-12)
+    assert task.truth["mi"] == pytest.approx(0.6926, abs=1e-4)
+    words = (task.x.long() * 2 ** torch.arange(11, -1, -1)).sum(1)
+    assert torch.equal(words, torch.arange(4096)), "every word once, in counting order"
+
+
+def test_the_twelve_bit_rule_keeps_the_symmetry_of_the_icosahedron():
+    adjacent = torch.zeros(12, 12, dtype=torch.bool)
+    for i, touched in enumerate(synthetic.NEIGHBOURS):
+        adjacent[i, list(touched)] = True
+    assert torch.equal(adjacent, adjacent.T) and (adjacent.sum(1) == 5).all()
+    opposite = dict(synthetic.ANTIPODES) | {b: a for a, b in synthetic.ANTIPODES}
+    assert sorted(opposite) == list(range(12))
+    assert all(not adjacent[i, j] and not (adjacent[i] & adjacent[j]).any() for i, j in opposite.items())
+    # A turn of the solid maps vertices so that neighbours stay neighbours; labels must not notice.
+    turns = [perm for perm in automorphisms(adjacent) if perm != list(range(12))]
+    assert len(turns) == 119
+    task = synthetic.twelve_bit()
+    for perm in turns[:10]:
+        moved = (task.x[:, perm].long() * 2 ** torch.arange(11, -1, -1)).sum(1)
+        assert torch.equal(task.y[moved], task.y)
+
+
+def automorphisms(adjacent: Tensor) -> list[list[int]]:
+    found = []
+
+    def grow(image: list[int]) -> None:
+        k = len(image)
+        if k == 12:
+            found.append(image)
+            return
+        for v in set(range(12)) - set(image):
+            if all(adjacent[i, k] == adjacent[image[i], v] for i in range(k)):
+                grow([*image, v])
+
+    grow([])
+    return found
+
+
+@mirrored
+def test_the_twelve_bit_task_is_the_published_file(tmp_path, monkeypatch):
+    from scipy.io import loadmat
+
+    monkeypatch.setenv("HOURGLASS_DATA_MIRROR", str(MIRROR))
+    monkeypatch.setenv("HOURGLASS_CACHE", str(tmp_path))
+    stored = loadmat(sources.fetch("tishby_var_u")["var_u.mat"])
+    x, y = torch.tensor(stored["F"]).long(), torch.tensor(stored["y"]).flatten().long()
+    words = (x * 2 ** torch.arange(11, -1, -1)).sum(1)
+    assert torch.equal(synthetic.twelve_bit().y[words], y)
+
+
+def test_gaussian_pairs_have_their_correlation():
+    x, y, truth = synthetic.gaussian_pair(20_000, 0.6, d=2, seed=0)
+    assert truth["mi"] == pytest.approx(-math.log(1 - 0.36), rel=1e-12)
+    both = torch.corrcoef(torch.cat([x, y], 1).T)
+    assert both[:2, 2:].diag().sub(0.6).abs().max() < 0.02
+    with pytest.raises(ValueError, match=r"rho must lie in \(-1, 1\), got 1"):
+        synthetic.gaussian_pair(10, 1, seed=0)
+
+
+def test_linear_gaussian_has_the_information_it_says():
+    task = synthetic.linear_gaussian(50_000, torch.tensor([1.0, 2.0]), noise=0.5, seed=0)
+    assert task.truth["mi"] == pytest.approx(0.5 * math.log(1 + 5 / 0.25), rel=1e-12)
+    assert (task.y - task.x @ torch.tensor([[1.0], [2.0]])).var().item() == pytest.approx(0.25, rel=0.03)

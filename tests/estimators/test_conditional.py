@@ -13,14 +13,11 @@ from lib.estimators.conditional import cs_qmi_conditional, cs_qmi_conditional_no
 from lib.estimators.cs import cs_qmi
 from lib.pairwise import sums
 from tests import ROOT
+from tests.estimators.samples import gram
 from tests.memory import ENVIRONMENT, measured
 from tests.samples import normal
 
 WIDTHS = {"width_x": 0.7, "width_t": 0.9, "width_y": 1.3}
-
-
-def gram(z, width):
-    return torch.exp(-torch.cdist(z, z).square() / (2 * width**2))
 
 
 def chain(n, seed, *, through_y=0.8, beside_y=0.0):

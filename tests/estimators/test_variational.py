@@ -1,7 +1,6 @@
-"""Bounds at scores whose value is known, and critics on pairs whose information is known."""
+"""Bounds at scores whose value is known, and by trained critics on pairs whose information is known."""
 
 import math
-import warnings
 
 import numpy as np
 import pytest
@@ -9,9 +8,10 @@ import torch
 
 from lib.core import checks
 from lib.data.synthetic import gaussian_pair
-from lib.estimators import BOUNDS, binning, critics, kde, variational
+from lib.estimators import BOUNDS, variational
 from lib.estimators.critics import Budget
 from lib.estimators.variational import METHODS, mi_stacked
+from tests.estimators.samples import stacked
 
 LOWER = {name: METHODS[name].read for name in ("infonce", "mine", "nwj", "smile")}
 RHO, MI = 0.75, -0.5 * math.log(1 - 0.75**2)
@@ -118,37 +118,6 @@ def test_the_moving_average_keeps_the_value_and_turns_the_gradient():
 # Critics.
 
 
-def modules(members, dx=2, dy=3):
-    return {
-        name: make(dx, dy, 8, [torch.Generator().manual_seed(s) for s in members]) for name, make in critics.CRITICS.items()
-    }
-
-
-@pytest.mark.parametrize("name", critics.CRITICS)
-def test_a_score_depends_on_its_own_pair_only(name):
-    g = torch.Generator().manual_seed(0)
-    x, y = torch.randn(2, 5, 2, generator=g), torch.randn(2, 6, 3, generator=g)
-    critic = modules([0, 1])[name]
-    scores = critic(x, y)
-    assert scores.shape == (2, 5, 6)
-    torch.testing.assert_close(scores[:, 3:4, 2:3], critic(x[:, 3:4], y[:, 2:3]))
-    torch.testing.assert_close(scores[1:], modules([1])[name](x[1:], y[1:]))
-
-
-def test_the_conditional_critic_is_a_normal_density():
-    g = torch.Generator().manual_seed(0)
-    x, y = torch.randn(1, 4, 2, generator=g), torch.randn(1, 4, 3, generator=g)
-    critic = modules([5])["conditional"]
-    m, v = critic.of_x(x).chunk(2, -1)
-    density = torch.distributions.Normal(m[0, :, None], (0.5 * 7 * (v / 7).tanh()).exp()[0, :, None])
-    torch.testing.assert_close(critic(x, y)[0], density.log_prob(y[0][None]).sum(-1), rtol=1e-4, atol=1e-4)
-
-
-def stacked(rho, d=1, n=2000, seeds=5):
-    draws = [gaussian_pair(n, rho, d=d, seed=s) for s in range(seeds)]
-    return (torch.stack([getattr(draw, side) for draw in draws]) for side in "xy")
-
-
 @pytest.mark.parametrize("bound", LOWER)
 def test_critics_find_the_information_of_normal_pairs(bound):
     x, y = stacked(RHO)
@@ -177,27 +146,6 @@ def test_a_joint_critic_learns_too():
     assert found.mean().item() == pytest.approx(MI, abs=0.1)
 
 
-def test_on_its_own_rows_a_critic_exaggerates():
-    x, y = stacked(0.0, d=5, n=200)
-    method = METHODS["infonce"]._replace(chosen=Latest())
-    critic, rest = critics.trained(x, y, method, [0] * 5, Budget(steps=100))
-    generators = [torch.Generator().manual_seed(0) for _ in range(5)]
-    learnt = critics.parts(x, y, generators)[0]
-    own, unseen = (critics.measured(critic, variational.infonce, *rows, 20) for rows in (learnt, rest))
-    assert own.mean() > 0.3 and unseen.mean() < 0.1
-
-
-class Latest:
-    """Prefer whatever weights came last, which is training without a choice."""
-
-    def __init__(self):
-        self.looks = 0
-
-    def __call__(self, scores):
-        self.looks += 1
-        return scores.new_full(scores.shape[:1], self.looks)
-
-
 @pytest.mark.parametrize("name", BOUNDS)
 def test_single_is_stacked_and_repeats_to_the_byte(name):
     x, y = stacked(RHO, n=300, seeds=2)
@@ -215,13 +163,6 @@ def test_scale_and_place_of_columns_do_not_matter(name):
     assert moved.item() == pytest.approx(BOUNDS[name](x, y, steps=20, batch=64).item(), abs=1e-2)
 
 
-def test_batches_are_shuffles_without_repetition():
-    rows = critics.batches(10, 3, 7, [torch.Generator().manual_seed(s) for s in (0, 1)])
-    assert len(rows) == 7 and all(r.shape == (2, 3) for r in rows)
-    epoch = torch.cat(rows[:3], 1)
-    assert all(len(set(r.tolist())) == 9 for r in epoch) and not torch.equal(epoch[0], epoch[1])
-
-
 # Saturation.
 
 
@@ -229,24 +170,6 @@ def test_a_saturated_infonce_warns():
     x = torch.randn(200, 5, generator=torch.Generator().manual_seed(0))
     with pytest.warns(checks.CeilingWarning, match=r"InfoNCE is .* can be at most 2.996: the estimator is saturated"):
         variational.mi_infonce(x, x, steps=100)
-
-
-def test_saturated_bounds_and_entropies_warn_once_and_sweeps_do_not():
-    t = torch.arange(64.0)[:, None]
-    for bound in (kde.mi_upper, kde.mi_lower):
-        with pytest.warns(checks.CeilingWarning, match=r"bound on I\(X;T~\) is 4.159 nats and can be at most 4.159"):
-            bound(t, width=0.01)
-    with pytest.warns(checks.CeilingWarning, match="the plug-in entropy is 4.159"):
-        binning.entropy(t.long())
-    for estimate in (binning.mi_binning, binning.mi_miller_madow):
-        with pytest.warns(checks.CeilingWarning, match="the binned information is 4"):
-            estimate(t, t.flip(0), bins=64)
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        assert kde.upper(t, width=0.01) == kde.lower(t, width=0.01) == pytest.approx(math.log(64))
-        assert binning.plug_in(t.long()).item() == pytest.approx(math.log(64))
-        kde.mi_upper(t, width=1.0), kde.mi_upper(t[:1], width=1.0), binning.entropy(t.long() // 2)
-        binning.mi_binning(t, t, bins=20)
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from lib.nets.stacked import ACTIVATIONS, LEARNED, Bottleneck, prelu, srelu
+from lib.nets.stacked import ACTIVATIONS, LEARNED, Bottleneck, clip_members, prelu, srelu
 
 SHAPE = {"hidden": [6, 5], "code": 3, "decoder": [4], "activation": "tanh"}
 
@@ -89,3 +89,15 @@ def test_learned_activations_start_as_leaky_relus(name):
     x = torch.linspace(-3, 3, 13)
     started = ACTIVATIONS[name](x, *map(torch.tensor, LEARNED[name]))
     torch.testing.assert_close(started, torch.nn.functional.leaky_relu(x, 0.25 if name == "prelu" else 0.2))
+
+
+def test_clipping_bounds_each_members_gradient_alone():
+    model = Bottleneck([0, 1], 3, 1, {"hidden": [8], "code": 2, "decoder": [8], "activation": "tanh"})
+    for p in model.parameters():
+        p.grad = torch.ones_like(p)
+        p.grad[1] *= 1e-6
+    before = [p.grad[1].clone() for p in model.parameters()]
+    clip_members(model, 1.0)
+    norm = torch.cat([p.grad[0].flatten() for p in model.parameters()]).norm()
+    assert norm.item() == pytest.approx(1.0, rel=1e-5)
+    assert all(torch.equal(p.grad[1], b) for p, b in zip(model.parameters(), before, strict=True))

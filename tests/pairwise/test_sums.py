@@ -12,10 +12,7 @@ from lib.pairwise import sums
 from lib.pairwise.sums import log_row_sums, median_distance, row_sums, squared_distances
 from tests import ROOT
 from tests.memory import ENVIRONMENT, measured
-
-
-def normal(*shape, seed, dtype=torch.float64):
-    return torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64).to(dtype)
+from tests.samples import normal
 
 
 def dense(u, v=None):

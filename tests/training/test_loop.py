@@ -7,20 +7,11 @@ import pytest
 import torch
 
 from lib.bottlenecks import chosen
-from lib.core.plan import Plan, epochs_recorded, planned
+from lib.core.plan import Plan
 from lib.core.types import Rows, Split
-from lib.data.synthetic import linear_gaussian
-from lib.nets import stacked
 from lib.nets.stacked import Bottleneck
 from lib.training import checkpoint, loop
-
-SHAPE = {"hidden": [8], "code": 2, "decoder": [8], "activation": "tanh"}
-PLAN = Plan(epochs=6, batch=16, lr=0.01, records=6)
-
-
-@pytest.fixture(scope="module")
-def fabric():
-    return loop.one_device("cpu")
+from tests.training.samples import PLAN, SHAPE, data
 
 
 @pytest.mark.filterwarnings("error")
@@ -34,14 +25,6 @@ def test_one_device_is_alone_whatever_cluster_there_is(tmp_path, monkeypatch):
         monkeypatch.setenv(name, value)
     own = loop.one_device("cpu")
     assert (own.world_size, own.global_rank, own.is_global_zero) == (1, 0, True)
-
-
-def data(seeds=2, n=80):
-    """A noisy linear task, one draw a seed, in three parts."""
-    draws = [linear_gaussian(2 * n, torch.tensor([1.0, -0.5, 0.0]), noise=0.5, seed=s) for s in range(seeds)]
-    x, y = (torch.stack([getattr(d, z) for d in draws]) for z in "xy")
-    cuts = (slice(0, n), slice(n, n + n // 2), slice(n + n // 2, 2 * n))
-    return Split(*(Rows(x[:, c], y[:, c]) for c in cuts))
 
 
 def fitted(fabric, split, *, seeds=(0, 1), betas=(0.0, 0.1), label="vib", plan=PLAN, path=None, after=None):
@@ -122,62 +105,6 @@ def test_resumes_bit_for_bit(fabric, tmp_path, monkeypatch, stop):
     assert not path.exists(), "a finished run leaves no checkpoint"
 
 
-@pytest.mark.parametrize("change", ["plan", "data", "betas", "option"])
-def test_a_checkpoint_of_other_settings_is_not_gone_on_from(fabric, tmp_path, monkeypatch, change):
-    split, path = data(), tmp_path / "checkpoint.safetensors"
-    terms, betas = chosen("nib", {"betas": [0.0, 0.1], "deviation": 1.0})
-    model = Bottleneck([0, 0, 1, 1], 3, 1, SHAPE)
-    progress = checkpoint.Progress(model, torch.optim.Adam(model.parameters()), [], 4)
-    members = loop.Members("nib", [0, 1], betas)
-    before = progress.fingerprint((members, PLAN, terms.keywords), split.train)
-    assert before == progress.fingerprint((members, PLAN, terms.keywords), split.train)
-    after = {
-        "plan": ((members, PLAN._replace(lr=0.02), terms.keywords), split.train),
-        "data": ((members, PLAN, terms.keywords), data(n=81).train),
-        "betas": ((members._replace(betas=[0.0, 0.2]), PLAN, terms.keywords), split.train),
-        "option": ((members, PLAN, {"deviation": 2.0}), split.train),
-    }[change]
-    assert progress.fingerprint(*after) != before
-    progress.save(path, before)
-    assert not progress.load(path, progress.fingerprint(*after))
-
-
-def test_a_checkpoint_brings_back_the_whole_state(tmp_path):
-    def progress():
-        model = Bottleneck([0, 1], 3, 1, SHAPE)
-        return checkpoint.Progress(model, torch.optim.Adam(model.parameters()), [torch.Generator().manual_seed(5)], 2)
-
-    before, after, path = progress(), progress(), tmp_path / "state.safetensors"
-    sum(p.square().sum() for p in before.model.parameters()).backward()
-    before.optimizer.step()
-    before.epoch, before.history = 9, [{"epoch": 9}]
-    before.keep(torch.tensor([True, False]), torch.tensor([0.5, 0.1]))
-    before.snapshot()
-    before.model.output.weight.data.zero_()
-    torch.rand(3, generator=before.generators[0])
-    before.save(path, "same")
-    assert after.load(path, "same")
-    found, wanted = after.tensors(), before.tensors()
-    assert found.keys() == wanted.keys() and all(torch.equal(found[name], wanted[name]) for name in wanted)
-    assert (after.epoch, after.history) == (9, [{"epoch": 9}])
-
-
-def test_a_crash_while_saving_leaves_the_old_checkpoint(fabric, tmp_path, monkeypatch):
-    model, path = Bottleneck([0], 3, 1, SHAPE), tmp_path / "checkpoint.safetensors"
-    progress = checkpoint.Progress(model, torch.optim.Adam(model.parameters()), [], 1)
-    progress.save(path, "one")
-    before = path.read_bytes()
-
-    def full(tensors, target, metadata):
-        target.write_bytes(b"half")
-        raise OSError("No space left on device")
-
-    monkeypatch.setattr(checkpoint, "save_file", full)
-    with pytest.raises(OSError, match="No space"):
-        progress.save(path, "one")
-    assert path.read_bytes() == before
-
-
 def test_selection_keeps_the_best_validation_epoch_of_each_member(fabric):
     split = data()
     plan = PLAN._replace(epochs=40, records=40, lr=0.05)
@@ -197,18 +124,6 @@ def test_scores_do_not_depend_on_the_blocks(fabric):
     members = loop.Members("nib", [0, 1], [0.0, 0.1])
     whole, parts = (loop.score(model, terms, split.train, members, block=b) for b in (1000, 299))
     torch.testing.assert_close(whole, parts)
-
-
-def test_clipping_bounds_each_members_gradient_alone():
-    model = Bottleneck([0, 1], 3, 1, SHAPE)
-    for p in model.parameters():
-        p.grad = torch.ones_like(p)
-        p.grad[1] *= 1e-6
-    before = [p.grad[1].clone() for p in model.parameters()]
-    stacked.clip_members(model, 1.0)
-    norm = torch.cat([p.grad[0].flatten() for p in model.parameters()]).norm()
-    assert norm.item() == pytest.approx(1.0, rel=1e-5)
-    assert all(torch.equal(p.grad[1], b) for p, b in zip(model.parameters(), before, strict=True))
 
 
 def nan_from(step):
@@ -238,29 +153,6 @@ def test_divergence_can_be_recorded_and_leaves_the_others_alone(fabric):
     clean, _ = fitted(fabric, split, label="plain", betas=(0.0,))
     for name, weights in clean.state_dict().items():
         assert torch.equal(weights[0], model.state_dict()[name][0]) and model.state_dict()[name].isfinite().all()
-
-
-def test_snapshots_lie_evenly_in_log_epoch_and_end_with_the_last():
-    epochs = epochs_recorded(Plan(epochs=1000, batch=2, lr=1.0, records=7, snapshots=True))
-    assert epochs == [1, 3, 10, 32, 100, 316, 1000]
-    assert epochs_recorded(Plan(epochs=10, batch=2, lr=1.0, records=50)) == list(range(1, 11))
-
-
-@pytest.mark.parametrize(
-    ("settings", "message"),
-    [
-        ({"epochs": 3, "batch": 2}, "a plan lacks 'lr'; it needs epochs, batch, lr"),
-        ({"epochs": 3, "batch": 2, "lr": 0.1, "epohcs": 3}, "a plan has no 'epohcs'; it takes epochs, batch"),
-        ({"epochs": 0, "batch": 2, "lr": 0.1}, "epochs must be a whole number >= 1, got 0"),
-        ({"epochs": 3, "batch": 1, "lr": 0.1}, "batch must be a whole number >= 2"),
-        ({"epochs": 3, "batch": 2, "lr": -0.1}, "lr must be a positive finite number, got -0.1"),
-        ({"epochs": 3, "batch": 2, "lr": 0.1, "select": "test"}, "unknown select 'test'; known: last, validation"),
-        ({"epochs": 3, "batch": 2, "lr": 0.1, "clip": 0.0}, "clip must be > 0"),
-    ],
-)
-def test_refuses_plans_that_cannot_be(settings, message):
-    with pytest.raises(ValueError, match=message):
-        planned(settings)
 
 
 @pytest.mark.parametrize(
