@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor
 
+SIZES = {"n": 200, "valid": 40, "test": 60}  # scenes to train on, to choose by and to test on
+
 
 def normal(*shape: int, seed: int) -> Tensor:
     """Return standard normals in double precision."""
