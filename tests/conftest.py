@@ -86,3 +86,12 @@ def source(tmp_path_factory):
     words = small.Words(small.vocabulary([*texts, *task.EMPTY]))
     clip.save(folder, small.untrained(words.size, seed=0), words)
     return partial(task.embedded, folder=folder, **SIZES)
+
+
+@pytest.fixture(scope="session")
+def waves():
+    """Dynamic mode decomposition of two waves over a grid, taken apart by eigenpair."""
+    from lib.experiments.koopman_spectra import rollouts
+    from tests.samples import field_of_waves
+
+    return rollouts.field(field_of_waves(), rank=4, steps=10)
