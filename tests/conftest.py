@@ -68,3 +68,30 @@ def pair():
 
     x, y, _ = gaussian_pair(300, 0.7, d=2, seed=0)
     return x.double(), y.double()
+
+
+@pytest.fixture(scope="session")
+def source(tmp_path_factory):
+    """Captioned scenes of `tests.samples.SIZES` through a small CLIP of random weights, by seed and knob."""
+    from functools import partial
+
+    from lib.concepts import clip, small
+    from lib.concepts import scenes as task
+    from lib.data.captions.attributes import draw
+    from lib.data.captions.sentences import captions
+    from tests.samples import SIZES
+
+    folder = tmp_path_factory.mktemp("weights")
+    texts = [text for row in captions(draw(200, seed=0), seed=0).texts for text in row]
+    words = small.Words(small.vocabulary([*texts, *task.EMPTY]))
+    clip.save(folder, small.untrained(words.size, seed=0), words)
+    return partial(task.embedded, folder=folder, **SIZES)
+
+
+@pytest.fixture(scope="session")
+def waves():
+    """Dynamic mode decomposition of two waves over a grid, taken apart by eigenpair."""
+    from lib.experiments.koopman_spectra import rollouts
+    from tests.samples import field_of_waves
+
+    return rollouts.field(field_of_waves(), rank=4, steps=10)

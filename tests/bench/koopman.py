@@ -18,7 +18,7 @@ from lib.koopman import dictionaries as d
 from lib.koopman.linear import LinearKoopman, rollout
 from lib.koopman.pairs import delays, windows
 from tests.bench.harness import cpu_seconds, exponent, row
-from tests.koopman.test_linear import lorenz
+from tests.koopman.samples import lorenz
 
 WIDTH = 1.5**0.5  # a kernel of gamma = 1 / 3, the libraries' default for three columns
 KERNEL = {"kernel": "rbf", "gamma": 1 / 3, "alpha": 1e-6, "random_state": 0}

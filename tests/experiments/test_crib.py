@@ -1,4 +1,4 @@
-"""A comparison of forecasters scores every method under every mask it asks for."""
+"""A comparison of forecasters scores every method under every mask it asks for: the costly ones first, in the order given."""
 
 import pandas as pd
 import pytest
@@ -53,3 +53,23 @@ def test_every_method_is_scored_under_every_mask_it_asks_for():
 def test_a_comparison_refuses_names_before_it_computes(masks, methods, message):
     with pytest.raises(ValueError, match=message):
         crib.compare(setting(), masks, methods)
+
+
+def test_methods_meet_the_masks_that_they_want_the_costly_ones_first():
+    found = crib.pairs(MASKS, {"plain": {"forecaster": "dlinear", "impute": "mean"}, "crib": {"masks": ["gone"], "kl": 0.0}})
+    assert found == [
+        crib.Pair("gone", "column", 0.3, "crib", "crib", "zero", {"kl": 0.0}),
+        crib.Pair("few", "point", 0.2, "plain", "dlinear", "mean", {}),
+        crib.Pair("gone", "column", 0.3, "plain", "dlinear", "mean", {}),
+    ]
+
+
+def test_names_that_lead_nowhere_are_refused():
+    with pytest.raises(ValueError, match="unknown mask 'many'; known: few, gone"):
+        crib.pairs(MASKS, {"crib": {"masks": ["many"]}})
+
+
+def test_rows_stand_as_masks_and_methods_were_given_each_in_its_own_order():
+    table = pd.DataFrame({"mask": list("babab"), "method": list("yxxyy"), "seed": [3, 1, 2, 5, 4]})
+    found = crib.ordered(table, {"mask": ["b", "a"], "method": ["x", "y"]})
+    assert found.seed.tolist() == [2, 3, 4, 1, 5] and found.index.tolist() == list(range(5))

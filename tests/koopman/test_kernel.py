@@ -1,28 +1,17 @@
-"""Kernel fits against each other, against brute force and against independent libraries."""
+"""Kernel fits against each other, against brute force and against an independent library."""
 
-import numpy as np
 import pytest
 import torch
 
 from lib.core.types import Trajectories
 from lib.koopman import dictionaries as d
-from lib.koopman import dmd, edmd, kernel_edmd, kkr
+from lib.koopman import edmd, kernel_edmd
 from lib.koopman.kernel import drawn_centres, features
 from lib.koopman.linear import rollout
-from lib.koopman.metrics import hausdorff, nrmse
-from lib.koopman.regression import annulus, eigenfunction_values, invariant, spectrum
+from lib.koopman.metrics import hausdorff
 from lib.koopman.residual import residuals_on
-from tests.koopman.test_linear import SPECTRUM, lorenz, slow_manifold
+from tests.koopman.samples import kernel, lorenz
 from tests.samples import normal
-
-
-@pytest.fixture(scope="module")
-def attractor():
-    return Trajectories(lorenz(1200), 0.01, {})
-
-
-def kernel(x, y, width):
-    return torch.exp(-torch.cdist(x, y, compute_mode="donot_use_mm_for_euclid_dist").square() / (2 * width**2))
 
 
 def test_pivots_give_the_kernel_of_all_snapshots(attractor):
@@ -82,51 +71,6 @@ def test_a_kernel_explains_its_own_pairs_too_well(attractor):
     assert residuals_on(model, first).median() < 0.5 * residuals_on(model, second).median()
 
 
-# Koopman kernel regression.
-
-
-def test_invariant_kernels_are_their_double_sum():
-    x, mu = normal(3, 4, 2, seed=0), torch.tensor([0.9, 0.8 + 0.3j, 0.8 - 0.3j], dtype=torch.complex128)
-    found = invariant(x, x, mu, 1.1)
-    base = kernel(x.flatten(0, 1), x.flatten(0, 1), 1.1).reshape(3, 4, 3, 4)
-    for j in range(3):
-        wanted = sum(mu[j] ** -a * mu[j].conj() ** -b * base[1, a, 2, b] for a in range(4) for b in range(4)) / 16
-        assert abs(found[j, 1, 2] - wanted) < 1e-12
-
-
-def test_training_windows_are_sums_of_their_eigenfunctions():
-    turn = torch.tensor([[0.8, 0.5], [-0.5, 0.8]], dtype=torch.float64)
-    x = torch.stack([normal(6, 2, seed=0) @ torch.linalg.matrix_power(turn, h) for h in range(5)], 1)
-    mu = torch.tensor([0.8 + 0.5j, 0.8 - 0.5j, 0.5], dtype=torch.complex128)
-    g = eigenfunction_values(x, mu, 2.0, 1e-10)
-    assert torch.allclose(torch.einsum("dh,idn->ihn", mu[:, None] ** torch.arange(5), g), x.to(mu.dtype), atol=1e-3)
-
-
-def test_trajectories_are_forecast_from_their_first_snapshot():
-    data = slow_manifold(40, 26, seed=0)
-    model = kkr(data, eigenvalues=torch.tensor(SPECTRUM), length=26, width=0.5)
-    fresh = slow_manifold(30, 26, seed=1)
-    found = rollout(model, fresh.x[:, 0], 25, mode="linear").x
-    assert nrmse(found, fresh.x, norm="std", horizons=[25]).item() < 0.02
-    wrong = kkr(data, eigenvalues=torch.tensor([0.5, 0.6, 0.7]), length=26, width=0.5)
-    assert nrmse(rollout(wrong, fresh.x[:, 0], 25, mode="linear").x, fresh.x, norm="std", horizons=[25]).item() > 0.05
-
-
-def test_a_long_spectrum_is_known_to_be_closed_under_conjugation():
-    mu = annulus(50, least=0.7, seed=0)
-    assert torch.equal(spectrum(mu), mu)
-    with pytest.raises(ValueError, match="add the missing ones"):
-        spectrum(mu[:-1])
-
-
-def test_a_spectrum_drawn_from_an_annulus_is_closed_under_conjugation():
-    mu = annulus(40, least=0.7, seed=0)
-    assert len(mu) == 81 and mu.abs().min() >= 0.7 and mu.abs().max() <= 1 + 1e-12 and hausdorff(mu, mu.conj())[0] < 1e-12
-
-
-# Independent libraries.
-
-
 def test_kooplearn_agrees_on_kernels_and_on_polynomials(attractor):
     kernels, linear = pytest.importorskip("kooplearn.kernel"), pytest.importorskip("kooplearn.linear_model")
     x, ours = attractor.x[0, :400].numpy(), attractor._replace(x=attractor.x[:, :400])
@@ -141,23 +85,11 @@ def test_kooplearn_agrees_on_kernels_and_on_polynomials(attractor):
     assert max(hausdorff(edmd(ours, lift=lifted, ridge=1e-6).eigenvalues, torch.tensor(theirs.eig()))) < 1e-6
 
 
-@pytest.mark.filterwarnings("ignore")
-def test_pydmd_agrees_on_eigenvalues_and_modes(attractor):
-    pydmd = pytest.importorskip("pydmd")
-    data = attractor._replace(x=attractor.x @ normal(3, 12, seed=3))
-    theirs = pydmd.DMD(svd_rank=2, exact=True).fit(data.x[0].T.numpy())
-    model = dmd(data, rank=2)
-    assert max(hausdorff(model.eigenvalues, torch.tensor(theirs.eigs))) < 1e-9
-    for value, mode in zip(model.eigenvalues, model.modes, strict=True):
-        other = torch.tensor(theirs.modes[:, np.abs(theirs.eigs - value.numpy()).argmin()])
-        assert abs(abs(torch.vdot(mode, other)) / mode.norm() / other.norm() - 1) < 1e-9
-    theirs = pydmd.HankelDMD(svd_rank=5, exact=True, d=4).fit(data.x[0].T.numpy())
-    assert max(hausdorff(dmd(data, rank=5, delays=4).eigenvalues, torch.tensor(theirs.eigs))) < 1e-8
+WIDE = {"rank": 2, "width": 1.0}
 
 
 # What is refused.
 
-WIDE = {"rank": 2, "width": 1.0}
 REFUSED = {
     "rank": (lambda x: kernel_edmd(x, rank=2000, width=1.0), "rank 2000 wants as many pairs of snapshots, got 1199"),
     "features": (lambda x: kernel_edmd(x, rank=500, width=50.0), "rank 500 is more than the .* features of these data"),
@@ -166,11 +98,6 @@ REFUSED = {
     "method": (lambda x: kernel_edmd(x, **WIDE, method="best"), "unknown method of kernel EDMD 'best'; known: pcr, rrr"),
     "centres": (lambda x: kernel_edmd(x, **WIDE, centres=normal(4, 2, seed=0)), "centres has 2 columns and snapshots 3"),
     "count": (lambda x: drawn_centres(x, count=2000, seed=0), "count 2000 is more than the 1200 snapshots"),
-    "memory": (lambda x: kkr(x, eigenvalues=annulus(2, least=0.5, seed=0), length=10, width=1.0), "11910 rows and 2.1 GiB"),
-    "zero": (lambda x: kkr(x, eigenvalues=torch.zeros(2), length=10, width=1.0), "finite numbers that are not 0"),
-    "alone": (lambda x: kkr(x, eigenvalues=torch.tensor([1j]), length=10, width=1.0), "the conjugate of each of them"),
-    "least": (lambda x: annulus(2, least=0.0, seed=0), "least must lie between 0 and 1"),
-    "length": (lambda x: kkr(x, eigenvalues=torch.ones(1), length=2000, width=1.0), "windows of 2000 need at least 2000"),
 }  # fmt: skip
 
 

@@ -3,11 +3,10 @@
 import math
 
 import pandas as pd
-import pytest
 import torch
 
-from lib.concepts import agreement, meaning, methods, posthoc, sparse
-from lib.concepts.bottleneck import accuracy, predict
+from lib.concepts import methods
+from lib.concepts.bottleneck import accuracy
 from lib.core.types import Words
 from lib.data.embeddings import planted_embeddings
 from lib.experiments.concept_scenes import table as concepts
@@ -31,57 +30,6 @@ def test_every_method_is_in_the_table_and_random_concepts_are_told_from_words():
     assert (rows.faithful.drop("PCBM-h") == 1).all() and (rows.nats <= math.log(240) + 1e-9).all()
 
 
-def test_names_are_judged_of_every_model_that_has_true_ones():
-    named = {name: meaning.agrees(name, method(CASE), DATA) for name, method in concepts.METHODS.items()}
-    blank = {name for name, found in named.items() if math.isnan(found["existence_1"])}
-    assert blank == {"linear probe", "zero-shot"}
-    for name in ("random words", "random vectors"):
-        assert abs(named[name]["existence_3"] - named[name]["chance"]) < 0.2, "blind names are in the picture"
-    assert named["discover, then name"]["existence_1"] > named["discover, then name"]["chance"] + 0.2
-    assert named["PCBM words"]["importance_1"] > 0.3 and abs(named["PCBM words"]["importance_chance_1"]) < 0.1
-
-
-def test_units_of_one_name_count_as_one_concept():
-    words = posthoc.pcbm(DATA.train, DATA.valid, DATA.concepts)
-    halves = words._replace(
-        concepts=[*words.concepts, *(f"{name} 2" for name in words.concepts), "word 1", "concept"],
-        score=lambda x: torch.cat([words.score(x), words.score(x), x[:, :2]], 1),
-        weights=torch.cat([words.weights / 2, words.weights / 2, torch.zeros(6, 2)], 1),
-        centre=torch.cat([words.centre, words.centre, torch.zeros(2)]),
-    )
-    table = meaning.meant("any", halves, DATA)
-    assert table[:-2].sum(1).eq(1).all() and table[-2:].sum() == 0 and table.sum(0).eq(2).all()
-    whole, parts = (meaning.agrees("any", one, DATA) for one in (words, halves))
-    assert parts == pytest.approx(whole, nan_ok=True) and not math.isnan(whole["existence_1"])
-    assert meaning.meant("any", halves._replace(concepts=[f"x {i}" for i in range(26)]), DATA) is None
-
-
-def test_a_head_that_is_presence_follows_it_by_its_scores_of_right_images():
-    share = agreement.presence(DATA.test_truth, DATA.test.y, 6)
-    model = posthoc.pcbm(DATA.train, DATA.valid, DATA.concepts)._replace(
-        score=lambda x: DATA.test_truth.double(), weights=share, bias=torch.zeros(6).double()
-    )
-    found = meaning.follows(model, DATA, torch.eye(12).double())
-    right = predict(model, DATA.test.x) == DATA.test.y
-    mean = agreement.class_mean(DATA.test_truth, DATA.test.y, right, 6)
-    assert 0.3 < right.double().mean() < 1 and found["cosine_1"] == pytest.approx(1) == found["importance_1"]
-    want = torch.cosine_similarity(mean, share, dim=0).mean().item()
-    assert found["cosine_2"] == pytest.approx(want) and found["cosine_chance_1"] > 0.5 > abs(found["importance_chance_1"])
-
-
-def test_what_methods_share_is_learnt_once_and_is_what_each_would_learn_alone():
-    own = methods.case(DATA, 5)
-    assert own.path("words") is own.path("words") and own.dictionary() is own.dictionary()
-    bank = methods.BANKS["directions"](DATA, 5)
-    alone = posthoc.pcbm(DATA.train, DATA.valid, bank, count=own.budget.path)
-    assert torch.equal(methods.METHODS["PCBM directions"](own).weights, alone.weights)
-    alone = sparse.sparse_cbm(DATA.train, DATA.concepts, kind="bernoulli", epochs=own.budget.sparse, seed=5)
-    torch.testing.assert_close(methods.METHODS["SparseCBM bernoulli"](own).weights, alone.weights)
-    whole = concepts.shots(own, {"LaBo": methods.METHODS["zero-shot"](own)})["shots"]
-    given = [row["accuracy"] for row in whole if row["method"] == "LaBo" and not row["shots"]]
-    assert given == [accuracy(methods.METHODS["zero-shot"](own), *DATA.test)], "a fitted model is fitted again"
-
-
 def test_levels_are_of_all_methods_and_shots_of_the_rows_they_say():
     models = {name: concepts.METHODS[name](CASE) for name in ("PCBM words", "random vectors", "CMS")}
     found = pd.DataFrame(concepts.levels(CASE, models)).set_index(["method", "level"])
@@ -92,11 +40,6 @@ def test_levels_are_of_all_methods_and_shots_of_the_rows_they_say():
     assert part.y.bincount().tolist() == [3] * 6 and not torch.equal(part.x, concepts.few(DATA.train, 3, 2).x)
     assert (DATA.train.x[:, None] == part.x).all(2).any(0).all()
     assert len(concepts.few(DATA.train, 10**6, 0).y) == 240
-
-
-def test_a_choice_takes_the_concepts_of_a_class():
-    owners = methods.chosen(DATA, k=1, alpha=1.0, beta=0.0)
-    assert owners == {k: [k] for k in range(6)}
 
 
 def test_tables_of_seeds_come_together(monkeypatch):

@@ -7,7 +7,6 @@ import pandas as pd
 import pytest
 
 from lib.experiments.cs_ib import tradeoff
-from lib.experiments.cs_ib.published import CS_IB_FIGURE, cs_ib_figure
 
 
 def rows(method, betas, cs_qmi, price, seed=0):
@@ -65,14 +64,3 @@ def test_the_summary_tells_both_currencies_side_by_side():
     far = tradeoff.summary(table[table.method == "nib"], ratio=0.3, within=0.01).loc[("d", "nib")]
     assert (far["RMSE, own r"], far["own r"], far.within) == ("1 ± 0", "0.25 ± 0", "0, 0")
     assert tradeoff.spread(pd.Series([1.0, np.nan])) == "–"
-
-
-def test_points_of_the_published_figure_are_in_nats_and_fall_to_the_right():
-    for name, methods in CS_IB_FIGURE.items():
-        points = cs_ib_figure(name)
-        assert set(points.method) == set(methods) and points.r.between(0, 1).all()
-        assert points.groupby("method").r.apply(lambda r: r.is_monotonic_increasing).all()
-        assert (points.groupby("method").mi_ty.last() < points.groupby("method").mi_ty.first()).all()
-    first = cs_ib_figure("california_housing").iloc[0]
-    assert 0.5321 * math.exp(-first.mi_ty) == pytest.approx(0.2095, abs=1e-4)  # the RMSE behind 1.345 bits
-    assert cs_ib_figure("diabetes").empty

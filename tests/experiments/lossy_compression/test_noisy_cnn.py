@@ -1,14 +1,12 @@
 """The network with noise: what its noise is, members apart, and records that nothing but the seed decides."""
 
-import math
-
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 
 from lib.core.types import Table
-from lib.experiments.lossy_compression import episodes_of_layers, noisy_cnn
+from lib.experiments.lossy_compression import noisy_cnn
 from lib.experiments.lossy_compression.noisy_cnn import Budget
 from lib.nets.stacked import StochasticCNN, relative_noise
 
@@ -108,21 +106,6 @@ def test_parts_do_not_overlap(digits):
     for one, other in zip(train.x[..., 0].tolist(), test.x[..., 0].tolist(), strict=True):
         assert sorted(one + other) == list(range(300)) and len(other) == 100
     assert train.x[0, 0, 0] != train.x[1, 0, 0]
-
-
-def test_coincidences_of_a_made_up_network():
-    t = np.arange(31)
-    step = -np.tanh((t - 8.5) / 1.5)
-    rows = [
-        {"seed": 0, "step": i, "layer": layer, "mi_xt": 0.3 * i + height * step[i] + 1e-6 * (-1) ** i, "loss": step[i]}
-        for i in t
-        for layer, height in zip(noisy_cnn.LAYERS, (3, 3, 3, 0, 0), strict=True)
-    ]
-    found = episodes_of_layers.coincidences(pd.DataFrame(rows), window=7, deviations=3.0).squeeze()
-    assert (found.compressions, found.inside) == (1.0, pytest.approx(0.6)) and found["rank"] < 0.1
-    listed = episodes_of_layers.found_episodes(pd.DataFrame(rows), window=7, deviations=3.0)
-    assert set(listed[listed.change < 0].layer) == set(noisy_cnn.LAYERS[:3])
-    assert math.isclose(episodes_of_layers.falls(pd.DataFrame(rows), window=7)[0], 8, abs_tol=1)
 
 
 @pytest.mark.parametrize(
