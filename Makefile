@@ -19,7 +19,7 @@ unexport ENV TORCH ARGS OTHER_CPU OTHER_SYSTEM SCALE NAME STUDY CLUSTER POINT
 unexport $(filter-out PYTHONSTARTUP,$(filter PYTHON%,$(.VARIABLES)))
 unexport GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE
 
-.PHONY: help git commit ready setup shell repro test lint unit whole programs nbval other_cpu lab notebooks claims report record clip sweep replay crate bench lock doctor clean data
+.PHONY: help git commit ready setup shell repro test lint unit whole programs nbval other_cpu lab notebooks claims report record clip sweep accept replay crate bench lock doctor clean data
 help:  ## list the targets
 	@awk -F ':[^#]*## *' '/^[a-z]+:.*##/ { printf "  make %-13s%s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
@@ -98,6 +98,9 @@ clip: git ready  ## train the small CLIPs anew, whose weights ship with the repo
 
 sweep: git ready  ## run a notebook at many points (NAME=..., CLUSTER=local|ADDRESS|FILE.yaml, POINT=N for one again)
 	@$(IN) python -m pipelines.sweep pipelines/sweeps/$(call given,NAME).yaml $(if $(value CLUSTER),--cluster $(call given,CLUSTER)) $(if $(value POINT),--point $(call given,POINT))
+
+accept: git ready  ## store what the last run here and the smoke run found as what later ones are compared with
+	@$(IN) python -m pipelines.accept
 
 replay: commit ready  ## run this commit again in a clone, and say what came out the same (SCALE=...)
 	@$(IN) python -m pipelines.replay --scale $(call given,SCALE)

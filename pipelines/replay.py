@@ -1,7 +1,6 @@
 """make replay: run the commit again in a clone, and say claim by claim and output by output whether it came out the same.
 
 python -m pipelines.replay [--scale smoke|embedded|paper]   clones, reruns, compares; exits 1 if a verdict or a rule moved
-python -m pipelines.replay --accept                         stores the last run here as what a replay is compared with
 
 Bytes are promised on one machine, verdicts everywhere: an output may differ on another, a claim must keep its verdict, and its
 value should be the same to a unit of the last digit that the ledger prints, or stay within the recorded spread.
@@ -16,12 +15,13 @@ from pathlib import Path
 
 from lib.core.processes import die_with_parent
 from lib.workbook import claims, runs
+from pipelines.ledger import CLAIMS, REFERENCE
 from pipelines.reporting import provenance
 from pipelines.runner import outcome, workspace
 from pipelines.runner.working import alone
 from pipelines.sweeping.points import canonical
 
-REFERENCE, COPY, CLAIMS = Path("reports/reference.json"), Path("build/replay"), Path("reports/claims.json")
+COPY = Path("build/replay")
 KEPT = ("measured", "spread", "rule", "verdict")
 
 
@@ -142,24 +142,17 @@ def reference(scale: str) -> dict:
     stored = runs.read_json(REFERENCE) if REFERENCE.exists() else {}
     if scale not in stored:
         raise ValueError(
-            f"{REFERENCE} has nothing of scale {scale}, it has {sorted(stored)}; "
-            f"`make repro SCALE={scale}`, then `python -m pipelines.replay --accept`"
+            f"{REFERENCE} has nothing of scale {scale}, it has {sorted(stored)}; `make repro SCALE={scale}`, then `make accept`"
         )
     return stored[scale]
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Accept, or replay and compare."""
+    """Replay and compare."""
     die_with_parent()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--scale", choices=runs.SCALES, default="embedded")
-    parser.add_argument("--accept", action="store_true")
     args = parser.parse_args(argv)
-    if args.accept:
-        runs.read_json(CLAIMS)  # or says what is missing
-        stored = runs.read_json(REFERENCE) if REFERENCE.exists() else {}
-        runs.write_json(REFERENCE, stored | {runs.parameters(Path.cwd())["scale"]: state(Path.cwd())})
-        return 0
     before = reference(args.scale)
     with alone(COPY.with_suffix(".lock"), "make replay"):
         if status := rerun(copy := cloned(), args.scale):

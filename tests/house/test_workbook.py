@@ -262,7 +262,7 @@ def test_no_verdict_of_this_machines_last_run_flipped():
     assert ledger.flips(runs.read_json(path)) == []
 
 
-def test_every_scale_of_the_expectation_names_the_same_claims(workbook):
-    expected = runs.read_json(ROOT / "reports/expected.json")
+def test_what_was_accepted_has_the_same_claims_at_every_scale(workbook):
+    accepted = runs.read_json(ROOT / ledger.REFERENCE)
     ids = {row["id"] for row in runs.read_json(workbook / "reports/claims.json")}
-    assert set(expected) == {"smoke", "embedded"} and all(set(verdicts) == ids for verdicts in expected.values())
+    assert set(accepted) == {"smoke", "embedded"} and all(set(state["claims"]) == ids for state in accepted.values())

@@ -104,7 +104,7 @@ def accepted(tmp_path_factory):
     assert toy.python("-m", "dvc", "init", "--quiet").returncode == 0
     done = toy.python("-m", "dvc", "repro")
     assert done.returncode == 0, done.stderr
-    assert toy.python("-m", "pipelines.replay", "--accept").returncode == 0
+    assert toy.python("-m", "pipelines.accept", "--here").returncode == 0
     commit(toy)
     return toy
 
