@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from lib.stats.intervals import interval
-from lib.workbook.runs import write_json
+from lib.workbook.runs import PARTS, write_json
 
 HOLDS, FAILS, TOO_SMALL = "holds", "fails", "not at this scale"
 DIGITS = 4  # of a measured value, as they are printed
-PARTS = ("information", "koopman", "concepts", "discrete", "state", "machine", "search", "structure")
 
 
 class Rule(NamedTuple):

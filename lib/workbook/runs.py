@@ -13,6 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SCALES = ("smoke", "embedded", "paper")
 UNDO = "mend it; `git checkout` brings it back if git keeps it, otherwise delete it, and what wrote it writes it again"
 NAME = "[A-Za-z0-9_-]+"
+PARTS = ("information", "koopman", "concepts", "discrete", "state", "machine", "search", "structure", "control")
 PAPERS = "notebooks/*/*/params.yaml"
 NAMED = ("data", "networks", "runs", "studies", "sweeps", "views")  # sections whose keys become names of stages
 
@@ -83,6 +84,12 @@ def _check_home(params: dict, folder: Path, where: str) -> None:
                 raise ValueError(f"{kind}.{key} in {where} has {given}; in this folder it must have {home}")
 
 
+def papers(root: Path = ROOT) -> list[Path]:
+    """Return the files of parameters of all papers, by part in the order of PARTS, what belongs to none of these last."""
+    place = {part: number for number, part in enumerate(PARTS)}
+    return sorted(root.glob(PAPERS), key=lambda path: (place.get(path.parent.parent.name, len(PARTS)), path))
+
+
 def parameters(root: Path = ROOT, scale: str | None = None) -> dict:
     """Return params.yaml and the files of all papers as one, with what its scale changes laid over it.
 
@@ -95,7 +102,7 @@ def parameters(root: Path = ROOT, scale: str | None = None) -> dict:
     if scale not in SCALES:
         raise ValueError(f"unknown scale {scale!r} in params.yaml; known: {', '.join(SCALES)}")
     params = _scaled(params, scale, "params.yaml")
-    for path in sorted(root.glob(PAPERS)):
+    for path in papers(root):
         where = path.relative_to(root).as_posix()
         own = read_yaml(path)
         _check_names(own, where)

@@ -185,7 +185,7 @@ def test_every_scale_fits_params(scale):
     assert runs.parameters(ROOT, scale)["scale"] == scale
 
 
-PAPERS = sorted(ROOT.glob(runs.PAPERS))
+PAPERS = runs.papers(ROOT)
 
 
 def test_dvc_reads_the_parameters_of_every_paper():
