@@ -65,7 +65,7 @@ def reproduce(args: argparse.Namespace) -> int:
         run_stages(args.only, force=args.force, run_cache=args.run_cache)
         provenance.stamp(seconds=time.monotonic() - start)
     if args.only in (None, "report") and not args.quiet:
-        ledger.show()
+        ledger.main()
     return 0
 
 
