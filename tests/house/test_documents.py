@@ -281,3 +281,22 @@ def test_hooks_refuse_large_files_and_conflicts(hooked):
     assert code == 1 and "large.bin has 2.5 MB" in said, said
     code, said = hooked(**{"note.md": b"<<<<<<< HEAD\na \n=======\nb\n>>>>>>> other\n"})
     assert code == 1 and "note.md:1: leftover conflict marker" in said and "whitespace" not in said, said
+
+
+DOCUMENTS = sorted(p for p in (*ROOT.glob("*.md"), *ROOT.glob("reports/**/*.md")) if p.name != "CHANGELOG.md")
+MADE = ("build/", "runs/", "data/", "reports/", ".venv/")  # by make, so not there in a clone
+PLACE = re.compile(r"(?<![\w/.-])(?:lib|pipelines|notebooks|tests|reports|runs|data|build)/[\w./-]*\w")
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda p: p.name)
+def test_every_path_that_a_document_names_is_there(path):
+    kept = [line for line in path.read_text().splitlines() if "for example" not in line]
+    named = {match for line in kept for match in PLACE.findall(line)}
+    missing = {name for name in named if not (ROOT / name).exists() and not name.startswith(MADE)}
+    assert not {name for name in missing if not re.search(r"\b(a/b|a/test_b|PART|PAPER|NAME|X)\b", name)}, path.name
+
+
+def test_the_map_of_lib_has_every_room():
+    rooms = {p.parent.name for p in (ROOT / "lib").glob("*/__init__.py")}
+    listed = re.findall(r"^(\w+) {2,}\S", (ROOT / "lib/__init__.py").read_text(), re.M)
+    assert sorted(listed) == sorted(rooms)
