@@ -18,7 +18,7 @@ def copies(tmp_path_factory):
     env = second.ready()
     packages = next((env.place / "lib").glob("python3*/site-packages"))
     (packages / "__editable__.hourglass.pth").write_text(f"{second.root}\n")
-    (first.root / "notebooks/studies").mkdir(parents=True)
+    (first.root / "notebooks/information").mkdir(parents=True)
     (first.root / "build/smoke").mkdir(parents=True)
     inner = Copy(first.root / "build/smoke/inner")
     return first, second, inner, env.python
@@ -28,7 +28,7 @@ def run(python, folder, *words, **variables):
     return subprocess.run([python, *words], cwd=folder, env=os.environ | variables, capture_output=True, text=True)
 
 
-@pytest.mark.parametrize("folder", [".", "notebooks", "notebooks/studies"])
+@pytest.mark.parametrize("folder", [".", "notebooks", "notebooks/information"])
 @pytest.mark.parametrize("linked", ["", "PYTHONPATH"])
 def test_a_process_takes_the_code_of_where_it_works(copies, folder, linked):
     first, second, _, python = copies

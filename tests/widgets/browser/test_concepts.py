@@ -14,7 +14,7 @@ pytestmark = pytest.mark.programs
 @pytest.fixture(scope="module")
 def asked(workbook, tmp_path_factory):
     """The notebook that asks a concept model why; its three panels are drawn."""
-    with opened("concepts", workbook, tmp_path_factory.mktemp("home")) as page:
+    with opened("explore/concepts", workbook, tmp_path_factory.mktemp("home")) as page:
         page.locator(".jupyter-widgets svg").nth(2).wait_for(timeout=60_000)
         yield page
 

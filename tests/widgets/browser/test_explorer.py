@@ -31,7 +31,7 @@ def opened(notebook, root, home, *, panels="svg"):
 @pytest.fixture(scope="module")
 def page(workbook, tmp_path_factory):
     """The explorer of runs."""
-    with opened("explore", workbook, tmp_path_factory.mktemp("home")) as page:
+    with opened("explore/runs", workbook, tmp_path_factory.mktemp("home")) as page:
         yield page
 
 

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.programs
 @pytest.fixture(scope="module")
 def models(workbook, tmp_path_factory):
     """The notebook that takes linear models apart."""
-    with opened("koopman", workbook, tmp_path_factory.mktemp("home")) as page:
+    with opened("explore/koopman", workbook, tmp_path_factory.mktemp("home")) as page:
         yield page
 
 
