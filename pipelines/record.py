@@ -10,24 +10,21 @@ cannot compute anew in minutes.
 
 import argparse
 import hashlib
+import os
 import sys
 from pathlib import Path
 
 from ruamel.yaml import YAML
 
 from lib.core.processes import die_with_parent
-from lib.data.sources import SOURCES
-from lib.experiments.concepts_on_real_data import published_sentences
 from lib.workbook import runs
 from pipelines.reporting import provenance
 from pipelines.runner import outcome, workspace
-from pipelines.runner.notebook_file import declared, read_notebook
 from pipelines.runner.working import alone
 
 RECORDS, RECORDED = "notebooks/*/*/record*.yaml", Path("reports/recorded")
 SHARED = ("scale", "seeds", "data")  # sections that stand in params.yaml, the others in the paper's file
-NAMING = ("series", "source", "data", "sets")  # parameters of runs that name data
-OTHERWISE = {"rotated_mnist": "mnist", "ETTh1": "ett", "derm7pt": "derm7pt_meta", "cub": "cub200_meta"}  # data -> its source
+FETCHED = "build/fetched"  # in the clone: what its run fetched
 
 
 def records(root: Path) -> dict[str, Path]:
@@ -61,31 +58,10 @@ def stand_in(copy: Path, place: Path, told: dict) -> None:
     write(own | {"scales": empty["scales"]}, copy / place.with_name("params.yaml"))
 
 
-def fetched(root: Path, params: dict) -> dict[str, str]:
-    """Return the hashes of all public files that a run of these parameters fetches, {source/file: hash}.
-
-    Data, series and annotated sets by name; where a run has weights, pictures and published sentences too.
-    """
-    asked = [given(root, run) for run in params.get("runs", {}).values()]
-    named = [entry["source"] for entry in params.get("data", {}).values()]
-    named += [name for run in asked for key in NAMING for name in listed(run.get(key, []))]
-    sources = {OTHERWISE.get(name, name) for name in named} & set(SOURCES)
-    files = {(source, file) for source in sources for file in SOURCES[source].files}
-    for run in asked:
-        if run.get("weights", {}).get("tag"):
-            files |= set(published_sentences.files(run["pictures"]["batches"]))
-    return {f"{source}/{file}": SOURCES[source].files[file] for source, file in sorted(files)}
-
-
-def given(root: Path, run: dict) -> dict:
-    """Return all parameters of a run, those that it leaves out as its notebook declares them."""
-    name = "/".join(run[part] for part in ("part", "paper", "notebook"))
-    return declared(read_notebook(root / f"notebooks/{name}.ipynb"), name) | run["parameters"]
-
-
-def listed(names: str | list[str] | dict) -> list[str]:
-    """Return one name, several, or the keys of settings by name as a list."""
-    return [names] if isinstance(names, str) else list(names)
+def fetched(log: Path) -> dict[str, str]:
+    """Return what public files a run asked for with their hashes, {source/file: hash}; log: as lib.data.sources writes it."""
+    lines = log.read_text(encoding="utf-8").splitlines() if log.exists() else []
+    return dict(sorted(line.rsplit(" ", 1) for line in lines))
 
 
 def evidence(record: str, copy: Path) -> dict:
@@ -99,7 +75,7 @@ def evidence(record: str, copy: Path) -> dict:
         "command": f"make record STUDY={record}",
         "commit": provenance.git("-C", str(copy), "rev-parse", "HEAD"),
         "lock": hashlib.sha256(Path("requirements.lock").read_bytes()).hexdigest(),
-        "hashes": fetched(copy, params),
+        "hashes": fetched(copy / FETCHED),
         "machine": provenance.machine(),
         "claims": runs.read_json(copy / "reports/studies" / params["studies"][study]["paper"] / study / "claims.json"),
     }
@@ -121,6 +97,8 @@ def main() -> int:
         raise ValueError(f"no record is defined for {record!r}; known: {', '.join(known)} (notebooks/PART/PAPER/record*.yaml)")
     with alone(Path(f"build/record/{record}.lock"), f"make record STUDY={record}"):
         copy = cloned(record)
+        (copy / FETCHED).parent.mkdir(exist_ok=True)
+        os.environ["HOURGLASS_FETCHED"] = str((copy / FETCHED).resolve())
         if status := workspace.run(copy, "pipelines.repro", "--only", f"study@{study_of(record)}").returncode:
             return status
         RECORDED.mkdir(parents=True, exist_ok=True)

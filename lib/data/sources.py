@@ -2,6 +2,7 @@
 
 HOURGLASS_CACHE names the folder for downloads (default: the user's cache folder). HOURGLASS_DATA_MIRROR names a folder or URL
 that holds the same files as NAME/FILE or, packed, NAME/FILE.xz; it then stands in for all canonical addresses.
+HOURGLASS_FETCHED names a file to which every file that is asked for is added, with its hash: what a run was given.
 """
 
 import hashlib
@@ -37,6 +38,9 @@ def fetch(name: str, files: Sequence[str] | None = None) -> dict[str, Path]:
         if not (folder / file).exists():
             folder.mkdir(parents=True, exist_ok=True)
             obtain(name, file, digest, folder / file)
+    if told := os.environ.get("HOURGLASS_FETCHED"):
+        with open(told, "a", encoding="utf-8") as log:
+            log.write("".join(f"{name}/{file} {digest}\n" for file, digest in wanted.items()))
     return {file: folder / file for file in wanted}
 
 

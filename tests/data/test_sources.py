@@ -45,6 +45,14 @@ def test_a_wrong_hash_is_refused_by_name_and_nothing_stays(small, monkeypatch):
     assert sources.fetch("small")["file.bin"].read_bytes() == content
 
 
+def test_what_is_asked_for_is_told_whether_it_had_to_come_or_not(small, monkeypatch):
+    place, _ = small
+    monkeypatch.setenv("HOURGLASS_DATA_MIRROR", str(place / "mirror"))
+    monkeypatch.setenv("HOURGLASS_FETCHED", str(place / "told"))
+    sources.fetch("small"), sources.fetch("small", ["file.bin"])
+    assert (place / "told").read_text() == 2 * f"small/file.bin {sources.SOURCES['small'].files['file.bin']}\n"
+
+
 def test_an_incomplete_mirror_and_an_unknown_set_are_named(small, monkeypatch):
     place, _ = small
     monkeypatch.setenv("HOURGLASS_DATA_MIRROR", str(place / "mirror"))

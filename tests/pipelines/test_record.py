@@ -1,18 +1,14 @@
 """Records are complete: each stands in for params.yaml, and what it names is there."""
 
 import shutil
-from contextlib import suppress
 
 import nbformat
 import pytest
 
 from lib.bottlenecks import chosen
 from lib.core.plan import planned
-from lib.data import DATASETS, annotations, public
+from lib.data import DATASETS
 from lib.data.addresses import SOURCES
-from lib.data.annotations import ANNOTATED
-from lib.data.series import SERIES
-from lib.experiments.concepts_on_real_data import published_sentences
 from lib.workbook import runs
 from pipelines import record
 from pipelines.runner.notebook_file import declared, typed
@@ -79,38 +75,14 @@ def test_the_study_of_several_data_sets_has_a_record_for_each():
     assert {f"cs_ib-{name}" for name in TABLES} <= set(RECORDS)
 
 
-@pytest.mark.parametrize("name", RECORDS)
-def test_a_record_has_the_hash_of_every_file_that_it_fetches(name):
-    wanted = {f"{source}/{file}": digest for source in PUBLIC.get(name, ()) for file, digest in SOURCES[source].files.items()}
-    assert record.fetched(ROOT, complete(name)) == wanted
-
-
 @pytest.mark.parametrize("path", sorted((ROOT / record.RECORDED).glob("*.json")), ids=lambda p: p.stem)
-def test_evidence_names_the_files_that_its_record_fetches(path):
-    assert runs.read_json(path)["hashes"] == record.fetched(ROOT, complete(path.stem)), f"run `make record STUDY={path.stem}`"
+def test_evidence_names_the_files_that_its_study_is_about(path):
+    sources = PUBLIC.get(path.stem, ())
+    wanted = {f"{source}/{file}": digest for source in sources for file, digest in SOURCES[source].files.items()}
+    assert runs.read_json(path)["hashes"] == wanted, f"run `make record STUDY={path.stem}`"
 
 
-def test_with_weights_a_record_has_pictures_and_sentences_too():
-    params = complete("concepts_on_real_data")
-    without = record.fetched(ROOT, params)
-    params["runs"]["annotations"]["parameters"]["weights"] = {"tag": "ViT-L-14", "pretrained": "openai"}
-    more = record.fetched(ROOT, params)
-    named = {f"{source}/{file}" for source, file in published_sentences.files(["data_batch_1"])}
-    assert more.keys() - without.keys() == named and "cifar10/data_batch_1" in named and without.items() < more.items()
-
-
-@pytest.mark.parametrize("known", [DATASETS, SERIES, ANNOTATED], ids=["tables", "series", "annotated"])
-def test_data_come_from_the_source_that_a_record_takes_them_from(known, monkeypatch, tmp_path):
-    asked = []
-
-    def seen(source, files=None):
-        asked.append(source)
-        raise FileNotFoundError(source)
-
-    for module in (public, annotations):
-        monkeypatch.setattr(module, "fetch", seen)
-    for name, loader in known.items():
-        asked.clear()
-        with suppress(FileNotFoundError):
-            loader(tmp_path)  # where nothing is embedded
-        assert asked == [source for source in [record.OTHERWISE.get(name, name)] if source in SOURCES], name
+def test_what_a_run_fetched_is_told_once_each_by_name(tmp_path):
+    assert record.fetched(tmp_path / "none") == {}
+    (tmp_path / "told").write_text("b/x y.csv md5:1\na/z 2\nb/x y.csv md5:1\n")
+    assert list(record.fetched(tmp_path / "told").items()) == [("a/z", "2"), ("b/x y.csv", "md5:1")]

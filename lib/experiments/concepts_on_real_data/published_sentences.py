@@ -96,12 +96,6 @@ def compared(model: clip.Backbone, pictures: Pictures, seeds: Sequence[int], *, 
     return pd.DataFrame(parts, columns=COLUMNS)
 
 
-def files(batches: Sequence[str]) -> list[tuple[str, str]]:
-    """Return source and name of every public file that batches of CIFAR-10 and the published sets are read from."""
-    pictures = [("cifar10", name) for name in batches]
-    return [*pictures, *(concept_sets.BY_CLASS[name] for name in CIFAR10), concept_sets.FILTERED[OTHERS]]
-
-
 def measured(own: Case) -> Tables:
     """Return tables `methods` (accuracy of heads on the words, of LaBo's choice, of what they must beat), `levels`, `names`."""
     right = {name: accuracy(METHODS[name](own), *own.data.test) for name in COMPARED} | {"LaBo": bottled(own.data)}

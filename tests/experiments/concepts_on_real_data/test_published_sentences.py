@@ -10,6 +10,7 @@ from lib.core.types import Rows, Words
 from lib.data import cifar, concept_sets
 from lib.data.embeddings import Embedded
 from lib.experiments.concepts_on_real_data import published_sentences
+from pipelines import record
 from tests import ROOT
 
 MIRROR = ROOT.parent / "shared/data"
@@ -124,11 +125,12 @@ def test_only_units_that_fire_are_named():
 @mirrored
 def test_the_published_sets_go_through_a_clip(tmp_path, monkeypatch):
     monkeypatch.setenv("HOURGLASS_DATA_MIRROR", str(MIRROR))
-    monkeypatch.setenv("HOURGLASS_CACHE", str(tmp_path))
+    monkeypatch.setenv("HOURGLASS_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("HOURGLASS_FETCHED", str(tmp_path / "told"))
     model, pictures, sizes = tiny(), cifar.cifar10(["data_batch_1"]), {"rows": 200, "most": 12}
     found = published_sentences.compared(model, pictures, [0, 1], **sizes)
-    fetched = {(path.parent.name, path.name) for path in tmp_path.glob("*/*")}
-    assert fetched == set(published_sentences.files(["data_batch_1"])), "what is read is not what is named"
+    fetched = {(path.parent.name, path.name) for path in (tmp_path / "cache").glob("*/*")}
+    assert len(fetched) == 5 and fetched == {tuple(name.split("/")) for name in record.fetched(tmp_path / "told")}
     assert (
         set(found.set) == set(published_sentences.CIFAR10)
         and found.groupby(["set", "table", "seed"]).size().to_list() == [18, 18, 7, 7, 1, 1] * 3
