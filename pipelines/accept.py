@@ -38,7 +38,7 @@ def _of_smoke() -> dict:
         return _finished(copy)
 
 
-def _show_embedded() -> None:
+def show_embedded() -> None:
     """Write the page of verdicts, and copy the figures that README shows."""
     ledger.PAGE.write_text(ledger.page(runs.read_json(replay.CLAIMS)))
     for name, study in runs.parameters(Path.cwd())["studies"].items():
@@ -61,7 +61,7 @@ def main(argv: list[str] | None = None) -> int:
     before = runs.read_json(replay.REFERENCE) if replay.REFERENCE.exists() else {}
     runs.write_json(replay.REFERENCE, before | found)
     if scale == "embedded" and not args.here:
-        _show_embedded()
+        show_embedded()
     for name, state in found.items():
         odd = replay.moved(before.get(name, {}).get("claims", {}), state["claims"])
         print(f"{replay.REFERENCE}: {len(state['claims'])} claims at scale {name}, {len(odd)} of them not as before")

@@ -66,6 +66,14 @@ class Toy:
         (root / "raw.txt").write_text("raw")
         self.python("-m", "pipelines.runner.strip")
 
+    def run(self) -> None:
+        """Put it under git and DVC, and run every stage."""
+        (self.root / "dvc.yaml").write_text(STAGES)
+        subprocess.run(["git", "init", "--quiet", str(self.root)], check=True)
+        assert self.python("-m", "dvc", "init", "--quiet").returncode == 0
+        done = self.python("-m", "dvc", "repro")
+        assert done.returncode == 0, done.stderr
+
     def python(self, *arguments: str, **options) -> subprocess.CompletedProcess:
         return subprocess.run(
             [sys.executable, *arguments], cwd=self.root, env=self.environment, capture_output=True, text=True, **options

@@ -1,8 +1,6 @@
 """Weights that ship are those that their settings train, and nothing else is taken for them."""
 
 import json
-import subprocess
-import sys
 
 import pytest
 import torch
@@ -10,7 +8,6 @@ import torch
 from lib.concepts import clip, shipped, small
 from lib.data.captions.scenes import scenes
 from lib.data.captions.sentences import captions
-from lib.workbook import runs
 
 SEEN = scenes(128, seed=5)
 SAID = captions(SEEN.truth, each=2, seed=5)
@@ -88,34 +85,3 @@ def test_a_file_that_does_not_tell_of_weights_is_refused(folder, text, said):
     (folder / "small.json").write_text(text)
     with pytest.raises(ValueError, match=said):
         shipped.find(folder, SAID, GIVEN)
-
-
-@pytest.fixture(scope="module")
-def raw():
-    """The weights that ship, as `make repro` pulls them."""
-    if not (place := runs.at("data/raw/clip")).exists():
-        subprocess.run([sys.executable, "-m", "pipelines.runner.tracked"], cwd=runs.ROOT, check=True)
-    return place
-
-
-@pytest.mark.parametrize("scale", ["smoke", "embedded"])
-def test_the_settings_of_both_scales_have_weights(raw, scale):
-    given = runs.parameters(scale=scale)["runs"]["small_clip"]["parameters"]
-    wanted = shipped.settings(given["scenes_drawn"], given["budget"], given["seed"])
-    facts = shipped.told(raw / f"{scale}.json")
-    assert facts["settings"] == wanted and facts["history"][-1]["step"] == given["budget"]["steps"]
-    assert facts["sha256"] in (raw / "card.md").read_text()
-
-
-def test_the_shipped_weights_are_what_the_code_trains(raw):
-    """Training rounds otherwise on another processor: weights that were drawn with deviation 0.02 and more agree to 0.001."""
-    given = runs.parameters(scale="smoke")["runs"]["small_clip"]["parameters"]
-    drawn, seed = given["scenes_drawn"], given["seed"]
-    seen = scenes(drawn["n"], rho=drawn["rho"], seed=seed)
-    said = captions(seen.truth, each=drawn["captions"], seed=seed)
-    wanted = shipped.settings(drawn, given["budget"], seed)
-    made, found = shipped.train(seen, said, wanted), shipped.find(raw, said, wanted)
-    theirs = found.model.state_dict()
-    apart = max((value - theirs[name]).abs().double().median().item() for name, value in made.model.state_dict().items())
-    assert apart < 1e-3, apart
-    assert [row["whole"] for row in found.history] == pytest.approx([row["whole"] for row in made.history], rel=0.01)

@@ -8,31 +8,12 @@ import pytest
 from rocrate.rocrate import ROCrate
 
 from pipelines import crate
-
-STAGES = "stages: {study: {cmd: run_notebook studies/mine reports/notebooks/study-mine.ipynb - out=x}}\n"
+from tests.pipelines.samples import finished_run
 
 
 @pytest.fixture
 def root(tmp_path):
-    """A finished run in small."""
-    for name in (*crate.INPUTS, *crate.RESULTS, "dvc.yaml", "data/raw/toy/card.md"):
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text(name)
-    (tmp_path / ".dvc").mkdir()
-    (tmp_path / "dvc.yaml").write_text(STAGES)
-    (tmp_path / "params.yaml").write_text("seeds: [0]\n")
-    (tmp_path / "dvc.lock").write_text("schema: '2.0'\n")
-    (tmp_path / "data.dvc").write_text("outs: []\n")
-    for name in ("mine", "gone"):
-        (tmp_path / f"reports/notebooks/study-{name}.ipynb").parent.mkdir(exist_ok=True)
-        (tmp_path / f"reports/notebooks/study-{name}.ipynb").write_text("{}")
-    (tmp_path / "reports/provenance.json").write_text('{"commit": "abc of the run", "machine": "a machine"}')
-    (tmp_path / "data/raw/toy/card.md").write_text("# Toy\n\n- **Licence**: CC0\n")
-    (tmp_path / "reports/claims.json").write_text('[{"source": "a2020b"}]')
-    (tmp_path / "references.bib").write_text(
-        "@article{a2020b,\n  title = {On {B}},\n  doi = {10.1/x},\n}\n@book{c,\n  title = {C},\n}\n"
-    )
-    return tmp_path
+    return finished_run(tmp_path)
 
 
 def test_a_crate_reads_back_with_hashes_licences_and_citations(root):
@@ -65,13 +46,3 @@ def test_what_is_no_crate_is_never_replaced(root, monkeypatch, own):
         crate.main(["--out", "reports", "--no-validate"])
     assert crate.main(["--no-validate"]) == crate.main(["--no-validate"]) == 0
     assert Path("build/crate/ro-crate-metadata.json").exists() and not list(Path("build").glob(".*"))
-
-
-def test_an_independent_validator_accepts_it_and_refuses_one_without_its_run(root):
-    crate.built(root).write(root / "crate")
-    done = crate.validated(root / "crate")
-    assert done.returncode == 0 and "no breach of the profile workflow-run-crate" in done.stdout, done.stdout + done.stderr
-    path = root / "crate/ro-crate-metadata.json"
-    path.write_text(path.read_text().replace('"mainEntity"', '"about"'))
-    done = crate.validated(root / "crate")
-    assert done.returncode == 1 and "mainEntity" in done.stdout, done.stdout + done.stderr

@@ -85,18 +85,6 @@ def test_the_workbook_is_what_it_serves(lab):
     assert asked(f"{lab[0]}/api/contents/notebooks/start_here.ipynb?content=0", lab[1])["name"] == "start_here.ipynb"
 
 
-def test_a_notebook_opened_by_hand_keeps_its_owners_habits(tmp_path):
-    """Stages shut them out; what Lab fixes is what figures and results depend on."""
-    ask = "from traitlets.config.loader import PyFileConfigLoader as Load; "
-    ask += "Load('pipelines/setup/jupyter_config.py').load_config()"
-    ask += "; import json, os; print(json.dumps(dict(os.environ)))"
-    own = {"SHELL": "/bin/zsh", "LC_ALL": "de_DE.UTF-8", "IPYTHONDIR": str(tmp_path), "PYTHONSTARTUP": str(tmp_path / "a.py")}
-    done = subprocess.run([sys.executable, "-c", ask], cwd=ROOT, env=os.environ | own, capture_output=True, text=True)
-    after = json.loads(done.stdout)
-    assert {name: after.get(name) for name in own} == own
-    assert after["PYTHONHASHSEED"] == "0" and after["MATPLOTLIBRC"].endswith("pipelines/runner/matplotlibrc")
-
-
 def test_who_comes_by_ssh_is_told_the_tunnel(tmp_path):
     with running(ROOT, tmp_path, SSH_CONNECTION="192.0.2.1 4444 192.0.2.7 22", LOGNAME="ann") as log:
         port = re.search(r"127\.0\.0\.1:(\d+)", log)[1]

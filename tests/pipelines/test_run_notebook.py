@@ -8,14 +8,7 @@ import nbformat
 import psutil
 import pytest
 
-from tests.toy import Toy
-
 pytestmark = pytest.mark.programs
-
-
-@pytest.fixture
-def toy(tmp_path):
-    return Toy(tmp_path)
 
 
 def test_writes_results_and_an_executed_notebook_without_anything_that_varies(toy):
@@ -28,17 +21,6 @@ def test_writes_results_and_an_executed_notebook_without_anything_that_varies(to
     outputs = [o for c in nbformat.reads(text.decode(), 4).cells for o in c.get("outputs", [])]
     assert [o.text for o in outputs] == ["2 0.5\n"]
     assert b"papermill" not in text
-
-
-def test_every_notebook_that_is_none_is_named_and_nothing_is_copied(toy):
-    before = (toy.root / "build/notebooks/toy.ipynb").read_bytes()
-    (toy.root / "notebooks/empty.ipynb").write_text("")
-    (toy.root / "notebooks/merged.ipynb").write_text("<<<<<<< HEAD\n{}\n")
-    done = toy.python("-m", "pipelines.runner.strip")
-    assert done.returncode == 1 and "Traceback" not in done.stderr
-    assert "stage strip failed: notebooks/empty.ipynb:1 is empty" in done.stderr
-    assert "notebooks/merged.ipynb:1 holds a merge conflict" in done.stderr
-    assert (toy.root / "build/notebooks/toy.ipynb").read_bytes() == before
 
 
 @pytest.mark.parametrize(
@@ -141,14 +123,6 @@ def test_an_edit_of_what_it_does_not_read_stops_nothing(toy):
     toy.change("params.yaml", "{epochs: 4}", "{epochs: 5}")
     _, message = running.communicate(timeout=60)
     assert running.returncode == 0, message
-
-
-def test_ignores_kernels_that_the_machine_plants(toy):
-    spec = toy.root / "planted/kernels/python3"
-    spec.mkdir(parents=True)
-    (spec / "kernel.json").write_text(json.dumps({"argv": ["false"], "display_name": "planted", "language": "python"}))
-    toy.environment["JUPYTER_PATH"] = str(toy.root / "planted")
-    assert toy.stage().returncode == 0
 
 
 def test_nothing_goes_on_computing_after_kill_9(toy):

@@ -9,99 +9,22 @@ import sys
 import time
 from collections import Counter
 from contextlib import suppress
-from pathlib import Path
 
-import nbformat
 import pandas as pd
 import psutil
 import pytest
 import requests
 from distributed import Client, Security
 
-from pipelines.runner.notebook_file import KERNELSPEC
-from pipelines.sweeping.point import numbers
-from tests.keyboard import hear
+from tests.pipelines.swept import Swept, grown
 from tests.pipelines.test_run_notebook import processes_end_in, wait_for
-from tests.toy import Toy
 
 pytestmark = pytest.mark.programs
-
-POINT = """
-import json, os, pathlib, time
-with open("starts.log", "a") as log:
-    log.write(f"{pathlib.Path(out).name[:20]} {time.time()}\\n")
-time.sleep(wait)
-if x == dies:
-    os._exit(3)
-if x % 20 == bad:
-    raise ArithmeticError(f"planted at {x}")
-pathlib.Path(out, "metrics.json").write_text(json.dumps({"y": x * x, "deep": {"z": x + rate}}))
-"""
-LEAKS = """
-import json, math, os, pathlib, random, sys
-import matplotlib, numpy, torch
-seen = {"number": "mine" in globals(), "environment": "LEFT" in os.environ, "folder": os.getcwd() != home or not home,
-        "path": "/nowhere" in sys.path, "module": math.pi == 3, "style": matplotlib.rcParams["lines.linewidth"] == 9,
-        "print": numpy.get_printoptions()["precision"] == 2, "threads": torch.get_num_threads() != 1,
-        "type": torch.get_default_dtype() != torch.float32, "lib": "lib" in sys.modules}
-draws = {"numpy": numpy.random.rand(), "torch": torch.rand(()).item(), "random": random.random()}
-pathlib.Path(out, "metrics.json").write_text(json.dumps({**draws, "leaks": sum(seen.values())}))
-from lib.workbook import runs
-mine = os.environ["LEFT"] = "1"
-sys.path.append("/nowhere"); math.pi = 3; os.chdir("/"); numpy.set_printoptions(precision=2)
-matplotlib.rcParams["lines.linewidth"] = 9; torch.set_num_threads(2); torch.set_default_dtype(torch.float64)
-numpy.random.seed(0); torch.manual_seed(0); random.seed(0)
-"""
-SWEEP = "notebook: point\nfixed: {{wait: {wait}, bad: {bad}}}\npoints:\n  grid: {{x: [{points}]}}\n"
-
-
-class Swept(Toy):
-    """The toy workbook with notebooks that a sweep can run, and a server of kernels that imports little."""
-
-    def __init__(self, root: Path):
-        super().__init__(root)
-        self.environment.pop("PYTHONPATH", None)
-        libraries = '("ipykernel.kernelapp", "ipykernel.debugger", "numpy", "torch", "matplotlib.pyplot") or ('
-        self.change("pipelines/runner/warm.py", "LIBRARIES = (", f"LIBRARIES = {libraries}")
-        for name, parameters, body in (
-            ("point", 'x = 1\nrate = 0.5\nwait = 0.0\nbad = 99\ndies = -1\nplan = {"k": 1}\nout = "build/scratch"', POINT),
-            ("leaks", f'x = 1\nhome = "{root.resolve()}"\nout = "build/scratch"', LEAKS),
-        ):
-            cells = [nbformat.v4.new_code_cell(parameters, metadata={"tags": ["parameters"]}), nbformat.v4.new_code_cell(body)]
-            book = nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": KERNELSPEC})
-            nbformat.write(book, root / f"notebooks/{name}.ipynb")
-
-    def write(self, name: str, *, points: range, wait: float = 0.0, bad: int = 99) -> tuple[str, ...]:
-        """Write a sweep's file and return the command that runs it."""
-        text = SWEEP.format(points=", ".join(map(str, points)), wait=wait, bad=bad)
-        (self.root / f"pipelines/sweeps/{name}.yaml").write_text(text)
-        return ("-m", "pipelines.sweep", f"pipelines/sweeps/{name}.yaml")
-
-    def begin(self, *command: str) -> subprocess.Popen:
-        streams = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "start_new_session": True, "preexec_fn": hear}
-        return subprocess.Popen([sys.executable, *command], cwd=self.root, env=self.environment, **streams)
-
-    def rows(self, name: str) -> list[Path]:
-        return list((self.root / "build/sweeps" / name / "rows").glob("*.json"))
-
-    def table(self, name: str) -> pd.DataFrame:
-        return pd.read_parquet(self.root / f"runs/other_sweeps/{name}/table.parquet")
-
-    def starts(self) -> list[tuple[str, float]]:
-        lines = (self.root / "starts.log").read_text().splitlines()
-        return [(line.split()[0], float(line.split()[1])) for line in lines]
 
 
 @pytest.fixture
 def toy(tmp_path):
     return Swept(tmp_path)
-
-
-def grown(toy: Swept, name: str, count: int, seconds: float = 120) -> None:
-    until = time.monotonic() + seconds
-    while len(toy.rows(name)) < count:
-        assert time.monotonic() < until, f"{len(toy.rows(name))} rows, not {count}"
-        time.sleep(0.05)
 
 
 def workers(process: subprocess.Popen) -> list[int]:
@@ -177,33 +100,6 @@ def test_200_points_with_planted_faults_end_as_undisturbed(toy):
     finished = {path.stem: path.stat().st_mtime for path in toy.rows("rough")}
     assert not [key for key, at in toy.starts() if at > finished[key] + 0.05], "a finished point was run again"
     assert len(toy.starts()) <= 200 + 3 + 3, Counter(key for key, _ in toy.starts()).most_common(9)
-
-
-def test_points_see_nothing_of_each_other(toy):
-    toy.write("mine", points=range(6))
-    (toy.root / "pipelines/sweeps/mine.yaml").write_text("notebook: leaks\npoints: {list: [{x: 1}, {x: 2}]}\n")
-    for flag in ((), ("--isolated", "--no-resume")):
-        done = toy.python("-m", "pipelines.sweep", "pipelines/sweeps/mine.yaml", "--workers", "1", *flag)
-        assert done.returncode == 0, done.stderr
-        assert (toy.table("mine").status == "done").all(), toy.table("mine").error.tolist()
-        assert toy.table("mine").leaks.tolist() == [0.0, 0.0]
-        assert all(toy.table("mine")[name].nunique() == 2 for name in ("numpy", "torch", "random"))
-
-
-def test_a_point_without_its_result_has_failed(tmp_path):
-    with pytest.raises(ValueError, match=r"no scores\.parquet was written; name in `result`"):
-        numbers(tmp_path / "scores.parquet")
-    pd.DataFrame({"a": [1.0, 2.0], "b": ["x", "y"]}).to_parquet(tmp_path / "scores.parquet")
-    assert numbers(tmp_path / "scores.parquet") == {"a": 1.5}
-
-
-def test_a_kernel_that_dies_is_tried_once_more(toy):
-    command = toy.write("mine", points=range(3))
-    path = toy.root / "pipelines/sweeps/mine.yaml"
-    path.write_text(path.read_text().replace("bad: 99", "bad: 99, dies: 1"))
-    assert toy.python(*command).returncode == 0
-    assert toy.table("mine").status.tolist() == ["done", "failed", "done"] and len(toy.starts()) == 4
-    assert toy.table("mine").error[1] == "its kernel died"
 
 
 def test_ctrl_c_leaves_what_can_be_gone_on_with(toy):

@@ -1,61 +1,14 @@
-"""Two processes that share every batch train as one does."""
+"""A batch is shared by processes only where every one has its part and a loss is a mean over rows."""
 
-import os
-import subprocess
-import sys
-
-import pandas as pd
 import pytest
 import torch
 from lightning_fabric import Fabric
 
 from lib.bottlenecks import BOTTLENECKS, chosen
 from lib.core.plan import Plan
-from lib.core.types import Table
-from lib.data import prepared
-from lib.data.synthetic import linear_gaussian
 from lib.nets.stacked import Bottleneck
 from lib.training import distributed, loop
-from lib.workbook import runs
-from tests import ROOT
-
-METHODS = {"plain": {"betas": [0.0]}, "vib": {"betas": [0.0, 0.1]}}
-PLAN = {"epochs": 8, "batch": 32, "lr": 0.01, "clip": 1.0, "records": 8}
-SECTION = {"methods": METHODS, "shape": {"hidden": [8], "code": 2, "decoder": [8], "activation": "tanh"}, "plan": PLAN}
-
-
-@pytest.fixture(scope="module")
-def histories(tmp_path_factory):
-    """History and scores of one process and of two, on a noisy linear task."""
-    root = tmp_path_factory.mktemp("spread")
-    drawn = linear_gaussian(300, torch.tensor([1.0, -0.5, 0.0]), noise=0.5, seed=0)
-    (root / "data").mkdir()
-    prepared.write(root / "data", Table(drawn.x, drawn.y, ["a", "b", "c"], "y"), seeds=[0, 1], fractions=(0.64, 0.16, 0.2))
-    for name in ("lib", "pipelines"):
-        (root / name).symlink_to(ROOT / name)
-    text = "import sys; sys.path.insert(0, '.'); from lib.workbook import runs; import pipelines.train_distributed as t\n"
-    text += f"runs.parameters = lambda: {dict(seeds=[0, 1], mine=SECTION)!r}\nt.main()\n"
-    (root / "run.py").write_text(text)
-    found = {}
-    for count in (1, 2):
-        options = ["--standalone", f"--nproc-per-node={count}", "run.py", "mine", "data", f"out{count}", "--accelerator", "cpu"]
-        environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONWARNINGS": "ignore"}
-        command = [sys.executable, "-m", "torch.distributed.run", *options]
-        done = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, timeout=300)
-        assert done.returncode == 0, done.stderr[-3000:]
-        found[count] = [pd.read_parquet(root / f"out{count}/{name}.parquet") for name in ("history", "scores")]
-        assert runs.read_json(root / f"out{count}/run.json")["methods"] == METHODS
-    return found
-
-
-def test_two_processes_give_the_curve_of_one(histories):
-    (one, scores), (two, others) = histories[1], histories[2]
-    assert len(one) == 8 * (2 + 4) and one[["method", "epoch", "seed", "beta"]].equals(two[["method", "epoch", "seed", "beta"]])
-    for name in ("fit", "price", "valid"):
-        assert (one[name] - two[name]).abs().max() < 1e-4, name
-    assert (scores.test - others.test).abs().max() < 1e-4
-    assert one.groupby("method").fit.agg(["first", "last"]).diff(axis=1)["last"].max() < -0.1, "nothing was learnt"
-    assert not one.fit.equals(two.fit), "the second run was the first"
+from tests.training.samples import SHAPE
 
 
 def test_a_batch_that_cannot_be_shared_is_refused(monkeypatch):
@@ -64,7 +17,7 @@ def test_a_batch_that_cannot_be_shared_is_refused(monkeypatch):
     terms, betas = chosen("plain", {"betas": [0.0]})
     x = torch.randn(1, 60, 3)
     split = loop.Split(*(loop.Rows(x, x[..., :1]) for _ in range(3)))
-    model = Bottleneck([0], 3, 1, SECTION["shape"])
+    model = Bottleneck([0], 3, 1, SHAPE)
     with pytest.raises(ValueError, match="a batch of 32 rows cannot be shared by 3 processes; choose a multiple"):
         loop.fit(fabric, model, terms, split, Plan(epochs=1, batch=32, lr=0.1), loop.Members("plain", [0], betas))
 
@@ -73,7 +26,7 @@ def test_a_batch_that_cannot_be_shared_is_refused(monkeypatch):
 def test_what_is_no_mean_over_rows_is_refused(name):
     generator = torch.Generator().manual_seed(0)
     part = loop.Rows(*(torch.randn(2, 60, d, generator=generator) for d in (3, 1)))
-    model = Bottleneck([0, 0, 1, 1], 3, 1, SECTION["shape"])
+    model = Bottleneck([0, 0, 1, 1], 3, 1, SHAPE)
     shared = {"label": name, "betas": 2, "batch": 48}
     distributed.check(model, BOTTLENECKS[name], part, processes=1, **shared)
     if name in ("plain", "vib", "weight_decay"):

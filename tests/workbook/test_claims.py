@@ -1,13 +1,10 @@
-"""Verdicts follow from rules, and the ledger refuses what is not a row."""
+"""Verdicts follow from rules, and what is not a row is refused."""
 
 import json
-import re
 
 import pytest
 
-from lib.workbook import claims, runs
-from pipelines import ledger
-from tests import ROOT
+from lib.workbook import claims
 
 CLAIM = claims.Claim("a_claim", "information", "saxe2018information", "Fig. 1", "it is so", 0.1, claims.above(0.1, "score"))
 
@@ -81,25 +78,3 @@ def test_refuses_an_id_twice():
     row = claims.judge(CLAIM, [1.0] * 5, scale="embedded", data="toy")
     with pytest.raises(ValueError, match="more than one claim named a_claim"):
         claims.check([row, row], "toy")
-
-
-def verdicts():
-    """Claims and their verdicts by the work that made them, as reports/verdicts.md has them."""
-    page = (ROOT / "reports/verdicts.md").read_text()
-    sections = re.split(r"^## (\w+)$", page, flags=re.M)[1:]
-    found = [re.findall(r"^\| `(\w+)`.*\| ([\w ]+) \|$", text, re.M) for text in sections[1::2]]
-    return dict(zip(sections[::2], map(dict, found), strict=True))
-
-
-def test_the_verdicts_that_are_told_are_those_accepted():
-    accepted = runs.read_json(ROOT / ledger.REFERENCE)["embedded"]["claims"]
-    told = {name: verdict for rows in verdicts().values() for name, verdict in rows.items()}
-    assert told == {name: claim["verdict"] for name, claim in accepted.items()}
-
-
-def test_the_page_counts_the_verdicts_of_every_work():
-    text = (ROOT / "reports/verdicts.md").read_text()
-    counted = re.findall(r"^\| .*\(#(\w+)\) \(\d{4}\) \| (\d+) \| (\d+) \| (\d+) \|$", text, re.M)
-    told = {source: tuple(map(int, numbers)) for source, *numbers in counted}
-    of = lambda rows: tuple(list(rows.values()).count(verdict) for verdict in ledger.VERDICTS)  # noqa: E731
-    assert told == {source: of(rows) for source, rows in verdicts().items()}

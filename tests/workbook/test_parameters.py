@@ -1,8 +1,6 @@
 """A parameters cell says what each parameter may be; a form's values are held to it."""
 
-import json
 import math
-import os
 import re
 
 import ipywidgets as widgets
@@ -15,7 +13,6 @@ from lib.widgets import launch
 from lib.workbook import parameters as cells
 from lib.workbook import runs, status
 from lib.workbook.parameters import allowed, fields, literal
-from pipelines.runner.notebook_file import read_notebook
 from tests import ROOT
 
 CELL = """
@@ -153,58 +150,6 @@ def test_a_default_that_json_would_change_is_refused_by_name(line):
 def test_a_comment_that_only_looks_like_a_range_is_a_note(read):
     asked = read('word = "a"  # 1 to 8 letters\nlist = [1]  # 1 to 3\nnothing = None  # one of many\n')
     assert [one.low for one in asked.values()] == [None] * 3 and not any(one.choices for one in asked.values())
-
-
-BROKEN = {
-    "empty": (b"", "a.ipynb:1 is empty"),
-    "conflict": (b'{\n<<<<<<< HEAD\n "cells": []\n=======\n>>>>>>> other\n}', "a.ipynb:2 holds a merge conflict"),
-    "cut": (b'{"cells": [\n{"cell_type": "code",', "a.ipynb:2 is no JSON"),
-    "picture": (b"\x89PNG\r\n\x1a\n", "a.ipynb:1 is not UTF-8 text"),
-    "a list": (b"[]", "a.ipynb is no notebook of format 4"),
-    "newer": (b'{"cells": [], "metadata": {}, "nbformat": 5, "nbformat_minor": 0}', "its format: 5"),
-    "older": (b'{"worksheets": [], "metadata": {}, "nbformat": 3, "nbformat_minor": 0}', "its format: 3"),
-    "no source": (b'{"cells": [{"cell_type": "code", "metadata": {}}], "nbformat": 4, "nbformat_minor": 5}', "of sound cells"),
-    "odd tags": (
-        b'{"cells": [{"cell_type": "code", "source": "", "metadata": {"tags": 5}}], "nbformat": 4, "nbformat_minor": 5}',
-        "of sound cells",
-    ),
-    "no cell": (b'{"cells": [3], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}', "a.ipynb is no notebook of format 4"),
-    "odd cell": (
-        b'{"cells": [{"cell_type": "x", "source": "", "metadata": {}}], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}',
-        "cells.0",
-    ),
-}
-
-
-@pytest.mark.parametrize("case", BROKEN)
-def test_what_is_no_notebook_is_named_with_its_line(tmp_path, case):
-    content, told = BROKEN[case]
-    (tmp_path / "a.ipynb").write_bytes(content)
-    with pytest.raises(ValueError, match=re.escape(told)):
-        read_notebook(tmp_path / "a.ipynb")
-
-
-def test_a_folder_a_broken_link_and_a_pipe_are_no_notebooks(tmp_path):
-    (tmp_path / "folder.ipynb").mkdir()
-    (tmp_path / "link.ipynb").symlink_to(tmp_path / "nowhere")
-    os.mkfifo(tmp_path / "pipe.ipynb")
-    for path in tmp_path.iterdir():
-        with pytest.raises(ValueError, match=rf"{path.name} is no file, or leads to none"):
-            read_notebook(path)
-
-
-def test_a_byte_order_mark_and_lines_kept_apart_are_read(tmp_path):
-    cell = {
-        "cell_type": "code",
-        "id": "a",
-        "metadata": {},
-        "source": ["x = 1\n", "y = 2"],
-        "outputs": [],
-        "execution_count": None,
-    }
-    book = {"cells": [cell], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
-    (tmp_path / "a.ipynb").write_bytes(b"\xef\xbb\xbf" + json.dumps(book).encode())
-    assert read_notebook(tmp_path / "a.ipynb").cells[0].source == "x = 1\ny = 2"
 
 
 def test_a_parameters_cell_that_is_no_python_is_shown():

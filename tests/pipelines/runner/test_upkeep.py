@@ -1,6 +1,5 @@
 """What DVC lets pass, is found before a run: rotten objects, results of runs that are gone."""
 
-import json
 import os
 import re
 import shutil
@@ -9,43 +8,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-import nbformat
 import pytest
 
 from pipelines.runner import upkeep
 from pipelines.runner.outcome import StageError
 from tests.pipelines.test_run_notebook import processes_end_in, wait_for
-from tests.toy import STAGES, Toy
 
 pytestmark = pytest.mark.programs
-
-
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory):
-    """A toy workbook after its first `dvc repro`."""
-    toy = Toy(tmp_path_factory.mktemp("toy"))
-    (toy.root / "dvc.yaml").write_text(STAGES)
-    (toy.root / ".gitignore").write_text("/runs/\n/build/\n/reports/\n")
-    subprocess.run(["git", "init", "--quiet", str(toy.root)], check=True)
-    assert toy.python("-m", "dvc", "init", "--quiet").returncode == 0
-    done = toy.python("-m", "dvc", "repro")
-    assert done.returncode == 0, done.stderr
-    return toy
-
-
-def test_saving_a_notebook_with_outputs_reruns_nothing_but_strip(finished):
-    path = finished.root / "notebooks/toy.ipynb"
-    before = path.read_bytes()
-    notebook = nbformat.read(path, 4)
-    notebook.cells[1].outputs = [nbformat.v4.new_output("stream", text="looked at")]
-    notebook.cells[1].execution_count = 7
-    notebook.cells.insert(1, nbformat.v4.new_code_cell("epochs = 9", metadata={"tags": ["injected-parameters"]}))
-    nbformat.write(notebook, path)
-    done = finished.python("-m", "dvc", "repro")
-    path.write_bytes(before)
-    assert finished.python("-m", "dvc", "repro").returncode == 0
-    assert "Running stage 'strip'" in done.stdout
-    assert "Running stage 'train" not in done.stdout
 
 
 def test_what_dvc_keeps_for_itself_is_nobody_elses(finished):
@@ -209,23 +178,6 @@ def test_a_result_stays_that_the_cache_has_lost(finished, monkeypatch, capsys):
     assert "runs/b is kept, to be removed by hand: DVC's cache could not bring it back" in capsys.readouterr().out
     assert (finished.root / "runs/b/result.json").exists()
     (finished.root / "dvc.lock").write_text(lock), (finished.root / "params.yaml").write_text(params)
-
-
-@pytest.mark.parametrize(
-    "name", ["$(touch PWNED)", "x'$(touch PWNED)'y", "`touch PWNED`", "my run", "a;touch PWNED", "../../x", "ä", ""]
-)
-def test_a_name_that_is_more_than_a_name_is_refused_and_not_executed(finished, name):
-    before = {path: (finished.root / path).read_bytes() for path in ("params.yaml", "dvc.lock")}
-    finished.change("params.yaml", "  b: ", f"  {json.dumps(name)}: ")
-    done = finished.python("-m", "pipelines.repro")
-    assert done.returncode == 1 and "Traceback" not in done.stderr
-    assert f"a name in runs of params.yaml is {name!r}; it may have letters a to z, digits, _ and - only" in done.stderr
-    done = finished.python("-m", "dvc", "repro")
-    assert done.returncode and "Traceback" not in done.stderr and "is no longer" not in done.stdout
-    assert not list(finished.root.rglob("PWNED")) and (finished.root / "runs/b").exists()
-    for path, content in before.items():
-        (finished.root / path).write_bytes(content)
-    assert finished.python("-m", "dvc", "checkout").returncode == 0  # before a stage runs DVC takes away what it writes
 
 
 def test_files_that_dvc_cannot_read_stop_a_run_and_remove_nothing(finished, monkeypatch):

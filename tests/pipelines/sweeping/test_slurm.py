@@ -9,7 +9,7 @@ import pytest
 
 from lib.core.processes import cores
 from lib.workbook import runs
-from tests.pipelines.test_sweep import Swept
+from tests.pipelines.swept import Swept
 
 pytestmark = pytest.mark.programs
 

@@ -1,0 +1,57 @@
+"""A run's kernel is reached by its user alone, keeps no history, and inherits what is listed."""
+
+import asyncio
+import sys
+from pathlib import Path
+
+import pytest
+
+from pipelines.runner import kernel
+
+
+@pytest.fixture
+def manager():
+    return kernel.NativeKernel()
+
+
+def test_sockets_and_key_lie_where_nobody_else_reads(manager):
+    other, own = kernel.NativeKernel(), Path(kernel.own_folder())
+    assert own.stat().st_mode & 0o777 == 0o700 and manager.transport == other.transport == "ipc"
+    places = [Path(place) for one in (manager, other) for place in (one.ip, one.connection_file)]
+    assert {place.parent for place in places} == {own} and len(set(places)) == 4
+
+
+def test_the_command_is_of_this_python_by_a_server_where_one_is_named(manager, monkeypatch):
+    monkeypatch.delenv("HOURGLASS_WARM", raising=False)
+    cold = manager.format_kernel_cmd()
+    assert cold[:3] == [sys.executable, "-m", "ipykernel_launcher"] and cold[-1] == "--HistoryManager.enabled=False"
+    monkeypatch.setenv("HOURGLASS_WARM", "/nowhere")
+    warm = manager.format_kernel_cmd()
+    assert warm[-len(cold) :] == cold and kernel.warm_client.__file__ in warm
+
+
+def test_a_kernel_inherits_what_is_listed_and_a_folder_of_its_own(manager, monkeypatch):
+    given = {}
+
+    async def start(self, **options):
+        given.update(options["env"])
+        return [], {}
+
+    monkeypatch.setattr(kernel.AsyncKernelManager, "_async_pre_start_kernel", start)
+    monkeypatch.setenv("IPYTHONDIR", "/home/ann/.ipython")
+    monkeypatch.setenv("PYTHONSTARTUP", "/home/ann/start.py")
+    asyncio.run(manager._async_pre_start_kernel())
+    assert given["IPYTHONDIR"] == f"{kernel.own_folder()}/ipython" and "PATH" in given and "PYTHONSTARTUP" not in given
+
+
+@pytest.mark.parametrize(("ending", "heard"), [(False, 1), (True, 0)])
+def test_a_kernel_that_is_being_ended_is_not_interrupted(manager, monkeypatch, ending, heard):
+    interrupts = []
+
+    async def interrupt(self):
+        interrupts.append(self)
+
+    monkeypatch.setattr(kernel.AsyncKernelManager, "_async_interrupt_kernel", interrupt)
+    manager.shutting_down = ending
+    asyncio.run(manager._async_interrupt_kernel())
+    assert len(interrupts) == heard
