@@ -206,3 +206,10 @@ def test_the_notebooks_of_a_paper_are_those_that_it_names(path):
     sweeps = {entry["notebook"].rpartition("/")[2] for entry in runs.parameters(ROOT)["sweeps"].values()}
     there = {book.stem for book in path.parent.glob("*.ipynb")}
     assert there - sweeps == named and all(run["notebook"].endswith("_run") for run in told.get("runs", {}).values())
+
+
+@pytest.mark.parametrize("module", MIRRORED, ids=lambda p: str(p.relative_to(ROOT)))
+def test_every_module_has_its_tests(module):
+    top, *folders, name = module.relative_to(ROOT).parts
+    place = ROOT.joinpath("tests", *(["pipelines"] if top == "pipelines" else []), *folders, f"test_{name}")
+    assert place.exists(), f"{place.relative_to(ROOT)} is missing; it tests {module.relative_to(ROOT)}"
