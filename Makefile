@@ -19,7 +19,7 @@ unexport ENV TORCH ARGS OTHER_CPU OTHER_SYSTEM SCALE NAME PAPER PART STUDY CLUST
 unexport $(filter-out PYTHONSTARTUP,$(filter PYTHON%,$(.VARIABLES)))
 unexport GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE
 
-.PHONY: help git commit ready setup shell repro test lint unit whole programs nbval other_cpu lab notebooks claims where report record clip sweep replay crate bench lock doctor clean data
+.PHONY: help git commit ready setup shell repro test lint unit whole programs nbval other_cpu lab notebooks claims paper where report record clip sweep replay crate bench lock doctor clean data
 help:  ## list the targets
 	@awk -F ':[^#]*## *' '/^[a-z]+:.*##/ { printf "  make %-13s%s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
@@ -86,6 +86,9 @@ notebooks: git ready  ## rerun every notebook at smoke scale and store its norma
 
 claims: ready  ## print the claims table of the last run
 	@$(IN) python -m pipelines.ledger
+
+paper: ready  ## lay an empty paper that runs and passes its tests, to be filled in (NAME=..., PART=...)
+	@$(IN) python -m pipelines.paper $(call given,NAME) $(call given,PART)
 
 where: ready  ## print all that belongs to a paper: files, stages, results, works, claims, methods (PAPER=...)
 	@$(IN) python -m pipelines.where $(call given,PAPER)

@@ -22,6 +22,7 @@ INLINE = re.compile(r"`([^`\n]+)`")
 SMALL = {
     r"make repro( SCALE=smoke)?": "make repro SCALE=smoke",
     r"make (test|unit|programs|replay|bench|notebooks|clip|lock|lab|crate|setup TORCH)\b.*": "make -n {}",
+    r"make paper\b.*": "make -n {}",
     r"make record\b.*": "make -n record STUDY=lossy_compression",
     r"make sweep": "make sweep NAME=smoke",
     r"\. \.venv/bin/activate": '. "$HOURGLASS_ENV/bin/activate" && command -v dvc',
