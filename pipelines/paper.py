@@ -35,7 +35,7 @@ NEXT = """next:
   1. the experiment in place of the example: {experiment} and {test}
   2. its settings, then what is run and argued: {folder}
   3. its claims, each with its work in references.bib and its rule, in {study}
-  4. `make repro`; look at what came out; `make notebooks`; `python -m pipelines.ledger --accept`
+  4. `make repro`; look at what came out; `make notebooks`; `python -m pipelines.ledger --accept`; `python -m pipelines.costs`
 CONTRIBUTING.md has the rest; `make where PAPER={name}` prints what belongs to it."""
 
 

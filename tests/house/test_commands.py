@@ -24,6 +24,7 @@ SMALL = {
     r"make (test|unit|programs|replay|bench|notebooks|clip|lock|lab|crate|setup TORCH)\b.*": "make -n {}",
     r"make paper\b.*": "make -n {}",
     r"make record\b.*": "make -n record STUDY=lossy_compression",
+    r"python -m pipelines\.costs": "python -m pipelines.costs --help",
     r"make sweep": "make sweep NAME=smoke",
     r"\. \.venv/bin/activate": '. "$HOURGLASS_ENV/bin/activate" && command -v dvc',
     r"make shell": "echo exit | make shell",

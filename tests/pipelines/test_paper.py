@@ -152,12 +152,12 @@ def test_what_fails_or_is_stopped_leaves_nothing(bare, monkeypatch, error, at):
 
 @pytest.mark.parametrize("name", ["a", "m" * 40])
 def test_templates_stay_in_form_whatever_the_name(tmp_path, name):
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    shutil.copytree(ROOT / "lib", tmp_path / "lib", ignore=shutil.ignore_patterns("__pycache__"))  # which imports are ours
     for kind, path in paper.files(name, "structure").items():
         text = paper.filled(kind, name, "structure")
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_text(nbformat.writes(paper.notebook(text)) if path.suffix == ".ipynb" else text)
-    shutil.copy(ROOT / "pyproject.toml", tmp_path)
-    shutil.copy(ROOT / "lib/__init__.py", tmp_path / "lib")
     for command in (["check"], ["format", "--check"]):
         done(tmp_path, "ruff", *command, "--no-cache", ".")
 
