@@ -14,12 +14,12 @@ OTHER = $(if $(value OTHER_CPU),-m tests.other_cpu python) $(if $(value OTHER_SY
 PYTEST = python $(OTHER) -m pytest
 # Where tests start programs.
 THEIRS = tests/house tests/pipelines tests/widgets
-unexport ENV TORCH ARGS OTHER_CPU OTHER_SYSTEM SCALE NAME STUDY CLUSTER POINT
+unexport ENV TORCH ARGS OTHER_CPU OTHER_SYSTEM SCALE NAME PAPER PART STUDY CLUSTER POINT
 # What Python reads as it starts may stop any program (PYTHONWARNINGS=error); the one exception is for people's own sessions.
 unexport $(filter-out PYTHONSTARTUP,$(filter PYTHON%,$(.VARIABLES)))
 unexport GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE
 
-.PHONY: help git commit ready setup shell repro test lint unit whole programs nbval other_cpu lab notebooks claims report record clip sweep accept replay crate bench lock doctor clean data
+.PHONY: help git commit ready setup shell repro test lint unit whole programs nbval other_cpu lab notebooks claims paper where report record clip sweep accept replay crate bench lock doctor clean data
 help:  ## list the targets
 	@awk -F ':[^#]*## *' '/^[a-z]+:.*##/ { printf "  make %-13s%s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
@@ -86,6 +86,12 @@ notebooks: git ready  ## rerun every notebook at smoke scale and store its norma
 
 claims: ready  ## print the claims table of the last run
 	@$(IN) python -m pipelines.ledger
+
+paper: ready  ## lay an empty paper that runs and passes its tests, to be filled in (NAME=..., PART=...)
+	@$(IN) python -m pipelines.paper $(call given,NAME) $(call given,PART)
+
+where: ready  ## print all that belongs to a paper: files, stages, results, works, claims, methods (PAPER=...)
+	@$(IN) python -m pipelines.where $(call given,PAPER)
 
 report: git ready  ## build the report again from finished studies
 	@$(IN) python -m pipelines.repro --scale $(call given,SCALE) --only report

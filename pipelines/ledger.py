@@ -12,7 +12,6 @@ from pipelines.runner import outcome
 
 CLAIMS, REFERENCE, REPORT = Path("reports/claims.json"), Path("reports/reference.json"), Path("reports/index.html")
 PAGE = Path("reports/verdicts.md")
-VERDICTS = (claims.HOLDS, claims.FAILS, claims.TOO_SMALL)
 
 
 def flips(rows: list[dict]) -> list[str]:
@@ -28,13 +27,16 @@ def flips(rows: list[dict]) -> list[str]:
 
 
 def page(rows: list[dict]) -> str:
-    """Return how many claims of each work hold, and every claim with its verdict, a section for each work, as Markdown."""
+    """Return as Markdown what papers ask, how many claims of each work hold, and every claim, a section for each work."""
+    from pipelines.reporting import papers  # reads notebooks, which nothing else here does
+
     sources, titles = list(dict.fromkeys(row["source"] for row in rows)), works()
     lines = ["# Verdicts", "", "What `make repro` finds at the embedded scale; values, spreads and rules: `make claims`.", ""]
-    lines += [f"| {' | '.join(['work', *VERDICTS])} |", "|---" * (len(VERDICTS) + 1) + "|"]
+    lines += [*papers.table(Path()), ""]
+    lines += [f"| {' | '.join(['work', *claims.VERDICTS])} |", "|---" * (len(claims.VERDICTS) + 1) + "|"]
     for source in sources:
         found = [row["verdict"] for row in rows if row["source"] == source]
-        counts = " | ".join(str(found.count(verdict)) for verdict in VERDICTS)
+        counts = " | ".join(str(found.count(verdict)) for verdict in claims.VERDICTS)
         lines.append(f"| [{titles[source]['title']}](#{source}) ({titles[source]['year']}) | {counts} |")
     for source in sources:
         lines += ["", f"## {source}", "", "| claim | says | data | verdict |", "|---|---|---|---|"]

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from lib.stats.intervals import interval
 from lib.workbook.runs import PARTS, write_json
 
-HOLDS, FAILS, TOO_SMALL = "holds", "fails", "not at this scale"
+VERDICTS = HOLDS, FAILS, TOO_SMALL = "holds", "fails", "not at this scale"
 DIGITS = 4  # of a measured value, as they are printed
 
 
@@ -92,7 +92,7 @@ def check(rows: list[dict], where: str) -> list[dict]:
         if sorted(row) != sorted(COLUMNS):
             odd = sorted(set(row) ^ set(COLUMNS))
             raise ValueError(f"claim {row.get('id')!r} of {where} has wrong columns: {odd}; a row has {list(COLUMNS)}")
-        if row["part"] not in PARTS or row["verdict"] not in (HOLDS, FAILS, TOO_SMALL):
+        if row["part"] not in PARTS or row["verdict"] not in VERDICTS:
             raise ValueError(
                 f"claim {row['id']!r} of {where} has part {row['part']!r} and verdict {row['verdict']!r}; see claims.py"
             )
@@ -105,7 +105,7 @@ def check(rows: list[dict], where: str) -> list[dict]:
 def write(folder: Path, rows: list[dict]) -> None:
     """Write a study's rows to claims.json, and their verdicts as DVC metrics to metrics.json."""
     write_json(folder / "claims.json", check(rows, str(folder)))
-    counts = {verdict: sum(row["verdict"] == verdict for row in rows) for verdict in (HOLDS, FAILS, TOO_SMALL)}
+    counts = {verdict: sum(row["verdict"] == verdict for row in rows) for verdict in VERDICTS}
     measured = {row["id"]: row["measured"] for row in rows}
     write_json(folder / "metrics.json", {"verdicts": counts, "measured": measured})
 

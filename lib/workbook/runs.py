@@ -84,10 +84,15 @@ def _check_home(params: dict, folder: Path, where: str) -> None:
                 raise ValueError(f"{kind}.{key} in {where} has {given}; in this folder it must have {home}")
 
 
+def by_part(path: Path) -> tuple[int, Path]:
+    """Return what sorts files of papers: by part in the order of PARTS, what belongs to none of these last."""
+    part = path.parent.parent.name
+    return PARTS.index(part) if part in PARTS else len(PARTS), path
+
+
 def papers(root: Path = ROOT) -> list[Path]:
-    """Return the files of parameters of all papers, by part in the order of PARTS, what belongs to none of these last."""
-    place = {part: number for number, part in enumerate(PARTS)}
-    return sorted(root.glob(PAPERS), key=lambda path: (place.get(path.parent.parent.name, len(PARTS)), path))
+    """Return the files of parameters of all papers, part by part."""
+    return sorted(root.glob(PAPERS), key=by_part)
 
 
 def parameters(root: Path = ROOT, scale: str | None = None) -> dict:

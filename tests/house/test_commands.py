@@ -22,7 +22,9 @@ INLINE = re.compile(r"`([^`\n]+)`")
 SMALL = {
     r"make repro( SCALE=smoke)?": "make repro SCALE=smoke",
     r"make (test|unit|programs|replay|accept|bench|notebooks|clip|lock|lab|crate|setup TORCH)\b.*": "make -n {}",
+    r"make paper\b.*": "make -n {}",
     r"make record\b.*": "make -n record STUDY=lossy_compression",
+    r"python -m pipelines\.costs": "python -m pipelines.costs --help",
     r"make sweep": "make sweep NAME=smoke",
     r"\. \.venv/bin/activate": '. "$HOURGLASS_ENV/bin/activate" && command -v dvc',
     r"make shell": "echo exit | make shell",

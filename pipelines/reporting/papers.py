@@ -1,0 +1,122 @@
+"""What belongs to a paper: found by its name and by the keys of its works, as no list of it is kept."""
+
+import ast
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from lib.workbook import claims, runs
+from pipelines.reporting.bibliography import works
+from pipelines.runner.notebook_file import read_notebook
+
+NOT_ACCEPTED = "not accepted yet"  # a verdict that reports/reference.json lacks
+_SOURCES = re.compile(r"Source: ((?:\[[a-z0-9]+\][^\n\[]*)+)")
+_PRINTED = re.compile(rf"^(?:{'|'.join(claims.VERDICTS)})\s+(\w+) ", re.M)  # a claim as claims.table prints it
+
+
+def folders(root: Path) -> dict[str, Path]:
+    """Return paper -> the folder of its notebooks, below the root, by name."""
+    found = {path.parent.name: path.parent.relative_to(root) for path in root.glob(runs.PAPERS)}
+    return dict(sorted(found.items()))
+
+
+def notebooks(paper: str, root: Path) -> list[Path]:
+    """Return the notebooks of a paper, below the root."""
+    return sorted(path.relative_to(root) for path in (root / folders(root)[paper]).glob("*.ipynb"))
+
+
+def studies(paper: str, root: Path) -> list[Path]:
+    """Return those notebooks of a paper that argue, in the order of its params.yaml."""
+    place = folders(root)[paper]
+    return [place / f"{name}.ipynb" for name in runs.read_yaml(root / place / "params.yaml").get("studies", {})]
+
+
+def question(paper: str, root: Path) -> str:
+    """Return what a paper's studies ask: their titles, followed where these are no questions by what **Question.** asks."""
+    asked = []
+    for path in studies(paper, root):
+        opening = next(cell.source for cell in read_notebook(root / path).cells if cell.cell_type == "markdown")
+        title, _, rest = opening.removeprefix("# ").partition("\n")
+        sentences = re.split(r"(?<=[.?!])\s+", rest.partition("**Question.**")[2].strip().partition("\n\n")[0])
+        asked += [title] if "?" in title else [f"{title}.", *(text for text in sentences if text.endswith("?"))]
+    return " ".join(asked)
+
+
+def sources(paper: str, root: Path) -> list[str]:
+    """Return the works that a paper's claims name: keys of references.bib among the strings of its studies' code."""
+    known, found = works(root / "references.bib"), []
+    for path in studies(paper, root):
+        cells = read_notebook(root / path).cells
+        found += [word for c in cells if c.cell_type == "code" for word in re.findall(r"[\"'](\w+)[\"']", c.source)]
+    return [key for key in dict.fromkeys(found) if key in known]
+
+
+def verdicts(paper: str, root: Path) -> tuple[str, dict[str, str]]:
+    """Return of which scale the verdicts of a paper are, or that they are accepted ones, and {claim: verdict}.
+
+    They are those of the last run if it is there; otherwise the accepted ones of the claims that the stored studies print.
+    """
+    ran = sorted((root / "reports/studies" / paper).glob("*/claims.json"))
+    if ran:
+        rows = [row for path in ran for row in runs.read_json(path)]
+        scales = ", ".join(sorted({row["scale"] for row in rows})) or "any"
+        return f"as the last run found, scale {scales}", {row["id"]: row["verdict"] for row in rows}
+    accepted = runs.read_json(root / "reports/reference.json").get("embedded", {"claims": {}})["claims"]
+    names = [name for path in studies(paper, root) for name in _PRINTED.findall(_said(root / path))]
+    told = {name: accepted[name]["verdict"] if name in accepted else NOT_ACCEPTED for name in names}
+    return "as accepted at the scale embedded", told
+
+
+def _said(path: Path) -> str:
+    """Return what the stored notebook prints."""
+    outputs = [output for cell in read_notebook(path).cells for output in cell.get("outputs", [])]
+    return "".join(output.text for output in outputs if output.output_type == "stream")
+
+
+def counted(found: dict[str, str]) -> str:
+    """Return how many claims have which verdict, in words."""
+    counts = Counter(found.values())
+    told = ", ".join(f"{counts[verdict]} {verdict}" for verdict in (*claims.VERDICTS, NOT_ACCEPTED) if counts[verdict])
+    return f"{len(found)}: {told}" if found else "none"
+
+
+def methods(keys: Iterable[str], root: Path) -> dict[Path, list[str]]:
+    """Return file of lib -> what in it has one of the works as its `Source: [key]`; experiments are papers' own."""
+    wanted, found = set(keys), {}
+    for path in sorted((root / "lib").rglob("*.py")):
+        if "experiments" in path.relative_to(root).parts:
+            continue
+        for name, text in _docstrings(ast.parse(path.read_text(encoding="utf-8"))):
+            if wanted & {key for group in _SOURCES.findall(text) for key in re.findall(r"\[([a-z0-9]+)\]", group)}:
+                found.setdefault(path.relative_to(root), []).append(name)
+    return found
+
+
+def _docstrings(tree: ast.Module) -> Iterator[tuple[str, str]]:
+    """Yield the name and the docstring of a module, of all that it defines, and of what gets one by `name.__doc__ =`."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.Module():
+                yield "the module", ast.get_docstring(node) or ""
+            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+                yield name, ast.get_docstring(node) or ""
+            case ast.Assign(
+                targets=[ast.Attribute(attr="__doc__", value=ast.Name(id=name))], value=ast.Constant(value=str(text))
+            ):
+                yield name, text
+
+
+def table(root: Path, beside: str = "..") -> list[str]:
+    """Return the papers that make claims as lines of Markdown: paper, question, works, notebooks.
+
+    beside: the way from where it will stand to the root; works are linked to headings of their keys.
+    """
+    lines = ["| paper | question | works | notebooks |", "|---|---|---|---|"]
+    for paper in folders(root):
+        if keys := sources(paper, root):
+            asked = question(paper, root).replace("|", "&#124;")
+            cited = ", ".join(f"[{key}](#{key})" for key in keys)
+            books = ", ".join(f"[{path.stem}]({beside}/{path.as_posix()})" for path in notebooks(paper, root))
+            lines.append(f"| `{paper}` | {asked} | {cited} | {books} |")
+    return lines
