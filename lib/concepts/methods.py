@@ -1,4 +1,4 @@
-"""The concept methods of the contest, by name: what each is fitted with, where sources leave it open."""
+"""The concept methods that are compared, by name: what each is fitted with, where sources leave it open."""
 
 from collections.abc import Callable
 from functools import cache, partial

@@ -1,4 +1,4 @@
-"""Estimators on trial: what each says on tasks whose mutual information is known, as rows of a table."""
+"""Estimators side by side: what each says on tasks whose mutual information is known, as rows of a table."""
 
 import warnings
 from collections.abc import Callable, Iterable

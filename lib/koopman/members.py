@@ -75,7 +75,7 @@ def spectra(found: Trained, names: list[dict]) -> list[dict]:
 
 
 def plan(epochs: int, batch: int, lr: float, *, clip: float = 1.0, records: int = 25) -> Plan:
-    """Return the plan of a contest: last weights, gradients clipped member by member, divergence an outcome."""
+    """Return the plan of a comparison: last weights, gradients clipped member by member, divergence an outcome."""
     return Plan(epochs, batch, lr, select="last", clip=clip, records=records, on_divergence="record")
 
 

@@ -1,4 +1,4 @@
-"""Widgets that explore. What they show is drawn by explore, koopman_views and concept_panels; launch has those that run."""
+"""Widgets that explore. What they show is drawn by planes, eigenpairs and concept_model; launch has those that run."""
 
 import math
 from collections.abc import Callable, Sequence

@@ -1,4 +1,4 @@
-"""The methods of the contest: what they share is learnt once, and a class is given its own concepts."""
+"""The methods that are compared: what they share is learnt once, and a class is given its own concepts."""
 
 import torch
 

@@ -1,4 +1,4 @@
-"""How little the methods of the contest learn in tests."""
+"""How little the methods learn in tests."""
 
 from lib.concepts import methods
 

@@ -1,4 +1,4 @@
-"""The contest of concept methods: every method in one table, names judged, units of one name counted as one."""
+"""Concept methods compared: every method in one table, names judged, units of one name counted as one."""
 
 import math
 

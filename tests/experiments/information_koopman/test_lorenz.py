@@ -1,4 +1,4 @@
-"""The contest on Lorenz's system: forecasts judged by error, time and statistics, methods in their order."""
+"""The comparison on Lorenz's system: forecasts judged by error, time and statistics, methods in their order."""
 
 import math
 
