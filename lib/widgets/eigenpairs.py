@@ -8,6 +8,7 @@ import torch
 from matplotlib import colormaps
 from torch import Tensor
 
+from lib.core.digits import at_most
 from lib.koopman.modes import Pieces, forecast
 from lib.widgets import svg
 from lib.widgets.svg import over, path
@@ -51,11 +52,16 @@ def eigenpairs(pieces: Pieces, *, at_most: float) -> str:
     made = svg.frame(*spans, "real part of the eigenvalue", "imaginary part")
     marks = []
     for value, residual, stays in zip(values, pieces.residuals.tolist(), kept(pieces, at_most).tolist(), strict=True):
-        title = f"{value.real:.4f} {value.imag:+.4f}i, modulus {abs(value):.4f}, residual {residual:.1e}"
+        title = f"{value.real:.4f} {value.imag:+.4f}i, modulus {abs(value):.4f}, residual {_told(residual)}"
         marks.append((value.real, value.imag, shade(residual) if stays else DROPPED, title))
     key = {"residual 1e-8": shade(1e-8), "1e-4": shade(1e-4), "1": shade(1.0), "dropped": DROPPED}
     circle = np.exp(1j * np.linspace(0, 2 * math.pi, 721))
     return over(svg.drawn(made, marks, key), path(made, circle.real, circle.imag, spans, plot.INK))
+
+
+def _told(residual: float) -> str:
+    """Return a residual as text; what is left below 1e-12 is rounding, and differs between processors."""
+    return at_most(residual, 1e-12, form=".1e")
 
 
 def shade(residual: float) -> str:
@@ -97,7 +103,9 @@ def mode(pieces: Pieces, *, pair: int, phase: float) -> str:
     hues = (colormaps["RdBu_r"](0.5 + 0.5 * wide.numpy())[..., :3] * 255).astype(np.uint8)
     height, width = (PIXEL * n for n in wide.shape)
     value = complex(pieces.values[pair])
-    says = f"pair {pair}: modulus {abs(value):.4f}, angle {np.angle(value):.4f}, residual {pieces.residuals[pair]:.1e}"
+    says = (
+        f"pair {pair}: modulus {abs(value):.4f}, angle {np.angle(value):.4f}, residual {_told(float(pieces.residuals[pair]))}"
+    )
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}pt" height="{height + 18}pt" '
         f'viewBox="0 0 {width} {height + 18}">'

@@ -1,7 +1,9 @@
 """Pictures as SVG text: axes drawn once with points that move, lines, pixels, words, bars."""
 
 import base64
+import hashlib
 import io
+import re
 from collections.abc import Iterable, Sequence
 from functools import cache
 from html import escape
@@ -19,6 +21,7 @@ SIZE = (6.8, 4.2)  # inches of a frame
 AXES = (0, 0, 0.84, 1)  # the part of a frame that axes may take; the key stands to their right
 SIDE = 128  # points of a picture's side
 ROW = 15  # points of a bar with its label
+_CLIP = re.compile(r'<clipPath id="(\w+)">\s*(<rect [^>]*/>)')
 LABEL, WIDE = 96, 150  # points of a label, and of the longest bar
 
 
@@ -88,7 +91,18 @@ def frame(x_range: tuple[float, float], y_range: tuple[float, float], x_label: s
     low, high = (ax.transData.transform(corner) * points for corner in zip(x_range, y_range, strict=True))
     scale = [(high[i] - low[i]) / (r[1] - r[0]) for i, r in enumerate((x_range, y_range))]
     y_shift = SIZE[1] * 72 - (low[1] - scale[1] * y_range[0])
-    return Frame(buffer.getvalue(), (scale[0], low[0] - scale[0] * x_range[0]), (-scale[1], y_shift))
+    return Frame(_with_settled_ids(buffer.getvalue()), (scale[0], low[0] - scale[0] * x_range[0]), (-scale[1], y_shift))
+
+
+def _with_settled_ids(svg: str) -> str:
+    """Return an SVG whose clip paths are named by their shape to a thousandth of a point.
+
+    Matplotlib names them by every bit of their place, the last of which differ between processors.
+    """
+    for name, shape in _CLIP.findall(svg):
+        numbers = " ".join(f"{float(number):.3f}" for number in re.findall(r"=\"([-\d.]+)\"", shape))
+        svg = svg.replace(name, f"p{hashlib.sha256(numbers.encode()).hexdigest()[:10]}")
+    return svg
 
 
 def spanned(values: pd.Series, margin: float = 0.05) -> tuple[float, float]:

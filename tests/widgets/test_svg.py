@@ -42,3 +42,10 @@ def test_a_negative_bar_ends_at_zero():
     drawn = svg.bars([("up", 1.0, "#111111"), ("down", -0.5, "#222222")], 0, 0)
     edges = [(float(x), float(w)) for x, w in re.findall(r'<rect x="([\d.]+)" y="\d+" width="([\d.]+)"', drawn)]
     assert edges[0][0] == pytest.approx(sum(edges[1])) and edges[0][1] == pytest.approx(2 * edges[1][1])
+
+
+def test_clip_paths_are_named_by_their_shape_as_far_as_it_is_seen():
+    text = '<clipPath id="pab12"><rect x="{}" y="3" width="5.5" height="6"/></clipPath><path clip-path="url(#pab12)"/>'
+    here, there, else_where = (svg._with_settled_ids(text.format(x)) for x in ("44.8554740", "44.8554741", "44.9"))
+    name = re.search(r'id="(\w+)"', here)[1]
+    assert name != "pab12" and f"url(#{name})" in here and f'id="{name}"' in there and f'id="{name}"' not in else_where
