@@ -68,7 +68,7 @@ def _check_names(params: dict, where: str) -> None:
         for key, entry in entries.items():
             check_name(key, f"a name in {kind} of {where}")
             given = entry if isinstance(entry, dict) else {}
-            for part in given.keys() & {"part", "paper", "data"}:
+            for part in given.keys() & {"part", "paper", "data", "hero"}:
                 check_name(given[part], f"{kind}.{key}.{part} in {where}")
             for part in given.keys() & {"notebook", "reads"}:
                 check_path(given[part], f"{kind}.{key}.{part} in {where}", suffix=part == "reads")

@@ -119,6 +119,10 @@ def test_a_stage_depends_on_its_notebook_and_on_what_that_imports(name):
     assert f"run_notebook {books[0].removeprefix('build/notebooks/')} " in " ".join(commands(STAGES[name]))
 
 
+def test_names_are_checked_whenever_a_file_that_may_hold_them_changes():
+    assert {"params.yaml", "notebooks"} <= set(STAGES["strip"]["deps"]), "strip refuses names before a shell sees them"
+
+
 def test_no_stage_lists_files_of_lib():
     listed = [dep for stage in STAGES.values() for dep in stage.get("do", stage).get("deps", []) if dep.startswith("lib")]
     assert listed == ["lib"], "strip alone reads lib, and derives what each notebook imports"

@@ -58,6 +58,7 @@ def root(tmp_path):
         ("{d: {}}", "{'my data': {}}", "a name in data of params.yaml is 'my data'; it may have letters"),
         ("{d: {}}", "{'my data': {}}", "such as my_data"),
         ("paper: f", "paper: ../f", "networks.a.paper in params.yaml is '../f'"),
+        ("data: d}", "data: d, hero: ../d}", "networks.a.hero in params.yaml is '../d'"),
         ("data: d}", "data: 'd; rm x'}", "networks.a.data in params.yaml is 'd; rm x'"),
         ("notebook: n", "notebook: ../../n", "runs.t.notebook in params.yaml is '../../n'; it must be a path below"),
         ("data/raw}", "/etc/passwd}", "runs.t.reads in params.yaml is '/etc/passwd'"),
