@@ -180,4 +180,4 @@ def main(argv: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(outcome.main_of(main, "make scale"))
+    sys.exit(outcome.main_of(main, "python -m pipelines.costs"))

@@ -26,6 +26,7 @@ import nbformat  # noqa: E402
 from lib.workbook import runs  # noqa: E402
 from pipelines.reporting.provenance import log_stage  # noqa: E402
 from pipelines.runner import outcome, terminal  # noqa: E402
+from pipelines.runner.imports import Modules  # noqa: E402
 from pipelines.runner.kernel import execute  # noqa: E402
 from pipelines.runner.notebook_file import clean, declared, read_notebook, typed, write  # noqa: E402
 from pipelines.runner.outcome import StageError  # noqa: E402
@@ -52,6 +53,11 @@ def digest(paths: list[Path]) -> dict[str, str]:
     return {str(f): hashlib.sha256(f.read_bytes()).hexdigest() for f in files if "__pycache__" not in f.parts}
 
 
+def changed(before: dict[str, str], after: dict[str, str]) -> list[str]:
+    """Return the files whose hash is not what it was, or that came or went."""
+    return sorted(name for name in before | after if before.get(name) != after.get(name))
+
+
 def chosen(notebook: nbformat.NotebookNode, args: argparse.Namespace) -> dict:
     """Return the notebook's parameters, refusing unknown names, wrong types and missing inputs."""
     params = runs.parameters()
@@ -74,14 +80,15 @@ def run(args: argparse.Namespace) -> None:
     values = chosen(notebook, args)
     if runs.parameters()["scale"] == "smoke":
         compute_alone()
-    code = runs.read_json(source.with_suffix(".imports"))
-    watched = [source, *map(Path, code), *map(Path, args.paths.values())]
+    code = runs.read_json(source.with_suffix(".imports"))  # by which DVC knows the code, as `strip` found it
+    if moved := changed(code, Modules(Path()).of_notebook(notebook)):
+        raise StageError(f"{', '.join(moved)} changed since this run began; run it again so that results match their code")
+    watched = [source, *map(Path, args.paths.values())]
     before, partial = digest(watched), Path(values["out"])
     runs.remove(partial)
     partial.mkdir(parents=True)
     executed = execute(notebook, values, partial.with_suffix(".ipynb"))
-    after = digest(watched)
-    moved = sorted(name for name in before | after if before.get(name) != after.get(name))
+    moved = changed(before, digest(watched)) + changed(code, Modules(Path()).of_notebook(notebook))
     if moved := moved or (["params.yaml"] if chosen(notebook, args) != values else []):
         raise StageError(f"{', '.join(moved)} changed while the stage ran; run it again so that results match their inputs")
     write(clean(executed), partial.with_suffix(".ipynb"))

@@ -113,6 +113,9 @@ def parameters(root: Path = ROOT, scale: str | None = None) -> dict:
         _check_names(own, where)
         _check_home(own, path.parent, where)
         for section, entries in _scaled(own, scale, where).items():
+            if section not in NAMED:
+                raise ValueError(f"{where} has the section {section}; a paper's file may have {', '.join(NAMED)} and scales")
+            entries = entries or {}
             if twice := sorted(params.get(section, {}).keys() & entries.keys()):
                 raise ValueError(f"{section}.{twice[0]} in {where} is given in another file too; give it a name of its own")
             params[section] = params.get(section, {}) | entries

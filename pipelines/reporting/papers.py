@@ -29,7 +29,7 @@ def notebooks(paper: str, root: Path) -> list[Path]:
 def studies(paper: str, root: Path) -> list[Path]:
     """Return those notebooks of a paper that argue, in the order of its params.yaml."""
     place = folders(root)[paper]
-    return [place / f"{name}.ipynb" for name in runs.read_yaml(root / place / "params.yaml").get("studies", {})]
+    return [place / f"{name}.ipynb" for name in runs.read_yaml(root / place / "params.yaml").get("studies") or {}]
 
 
 def question(paper: str, root: Path) -> str:

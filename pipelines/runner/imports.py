@@ -33,8 +33,9 @@ def code(source: str) -> str:
         elif token.type not in _LAYOUT:
             kept.update(range(row, last + 1))
     for text in _docstrings(ast.parse(source)):
+        last = lines[text.end_lineno - 1].encode()  # the parser counts columns in bytes
         alone = lines[text.lineno - 1][: text.col_offset].isspace() or text.col_offset == 0
-        if alone and lines[text.end_lineno - 1].rstrip().endswith(("'", '"')):
+        if alone and not last[text.end_col_offset :].strip():
             kept.difference_update(range(text.lineno, text.end_lineno + 1))
     return "\n".join(lines[row - 1] for row in sorted(kept))
 

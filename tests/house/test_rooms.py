@@ -70,10 +70,21 @@ def test_nothing_imports_experiments_and_papers_stay_apart():
         assert not apart, f"{module} imports {apart}, of another paper; put what both need into its family"
 
 
-@pytest.mark.parametrize("module", MIRRORED, ids=lambda p: str(p.relative_to(ROOT)))
+def reaching_up(source: str) -> list[str]:
+    """The modules of pipelines or tests that a source imports, wherever it does."""
+    nodes = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Import | ast.ImportFrom)]
+    names = [getattr(node, "module", None) or alias.name for node in nodes for alias in node.names]
+    return [name for name in names if name.split(".")[0] in ("pipelines", "tests")]
+
+
+@pytest.mark.parametrize("module", MODULES.files)
 def test_lib_reaches_up_into_nothing(module):
-    if module.is_relative_to(ROOT / "lib"):
-        assert "pipelines" not in module.read_text().split(), f"{module} reaches up into pipelines"
+    assert reaching_up(MODULES.files[module].read_text()) == [], "what lib imports there is no stage's dependency"
+
+
+@pytest.mark.parametrize("line", ["from pipelines.runner import outcome", "import pipelines", "def f():\n    import tests.toy"])
+def test_what_reaches_up_is_seen(line):
+    assert reaching_up(line)
 
 
 def test_importing_lib_is_light():
@@ -217,3 +228,4 @@ def test_every_module_has_its_tests(module):
     top, *folders, name = module.relative_to(ROOT).parts
     place = ROOT.joinpath("tests", *(["pipelines"] if top == "pipelines" else []), *folders, f"test_{name}")
     assert place.exists(), f"{place.relative_to(ROOT)} is missing; it tests {module.relative_to(ROOT)}"
+    assert re.search(r"^ *def test_", place.read_text(), re.M), f"{place.relative_to(ROOT)} tests nothing"

@@ -109,10 +109,18 @@ def test_refuses_a_result_whose_input_was_edited_meanwhile(toy, name):
     running = toy.start()
     wait_for(toy.root / "build/partial/train-a/half")
     place = toy.root / name
-    place.write_text(place.read_text().replace("wait: 3.0", "wait: 4.0") + "\n")
+    place.write_text(place.read_text().replace("wait: 3.0", "wait: 4.0") + ("x = 1\n" if name.endswith(".py") else "\n"))
     _, message = running.communicate(timeout=60)
     assert running.returncode == 1 and f"{name} changed while the stage ran" in message
     assert toy.leftovers() == []
+
+
+def test_refuses_to_begin_with_other_code_than_dvc_knows(toy):
+    with (toy.root / "lib/workbook/runs.py").open("a") as file:
+        file.write("x = 1\n")
+    done = toy.stage()
+    assert done.returncode == 1 and "lib/workbook/runs.py changed since this run began" in done.stderr
+    assert toy.python("-m", "pipelines.runner.strip").returncode == 0 and toy.stage().returncode == 0
 
 
 def test_an_edit_of_what_it_does_not_read_stops_nothing(toy):
@@ -120,6 +128,8 @@ def test_an_edit_of_what_it_does_not_read_stops_nothing(toy):
     running = toy.start()
     wait_for(toy.root / "build/partial/train-a/half")
     (toy.root / "lib/koopman/vamp.py").write_text("")
+    with (toy.root / "lib/workbook/runs.py").open("a") as file:
+        file.write("# a comment does nothing\n")
     toy.change("params.yaml", "{epochs: 4}", "{epochs: 5}")
     _, message = running.communicate(timeout=60)
     assert running.returncode == 0, message

@@ -105,6 +105,18 @@ def test_a_papers_parameters_are_its_own(root, old, new, told):
         runs.parameters(root, "smoke")
 
 
+@pytest.mark.parametrize("text", ["seeds: [1, 2]\n", "scale: smoke\n"])
+def test_what_papers_share_stands_in_no_papers_file(root, text):
+    (root / "notebooks/p/q/params.yaml").write_text(text)
+    with pytest.raises(ValueError, match=r"q/params\.yaml has the section (seeds|scale); a paper's file may have data"):
+        runs.parameters(root)
+
+
+def test_a_section_may_be_empty(root):
+    (root / "notebooks/p/q/params.yaml").write_text("runs:\nstudies:\nscales: {embedded:}\n")
+    assert runs.parameters(root)["studies"] == {}
+
+
 def test_sound_parameters_are_read_as_one(root):
     found = runs.parameters(root)
     assert found["networks"]["a"] == {"paper": "f", "data": "d"} and found["runs"].keys() == {"t", "own"}

@@ -52,7 +52,8 @@ def test_blank_lines_within_a_text_count():
 
 def test_what_begins_on_a_docstrings_line_stays():
     assert code('class A: "about"\ny = 1') == 'class A: "about"\ny = 1'
-    assert code('"""About."""; y = 1') == '"""About."""; y = 1'
+    for text in ('"""About."""; y = 1', '"""Über."""; y = "a"'):
+        assert code(text) == text
 
 
 @pytest.fixture
