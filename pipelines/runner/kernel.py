@@ -8,9 +8,10 @@ import logging
 import os
 import sys
 import uuid
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import cache
 from pathlib import Path
+from queue import Empty
 
 from pipelines.runner import private, warm_client
 from pipelines.runner.stage_environment import compute_alone, listed, set_environment
@@ -19,8 +20,11 @@ set_environment()
 
 import nbformat  # noqa: E402
 import papermill  # noqa: E402
+from jupyter_client.asynchronous import AsyncKernelClient  # noqa: E402
+from jupyter_client.channels import AsyncZMQSocketChannel  # noqa: E402
 from jupyter_client.manager import AsyncKernelManager  # noqa: E402
 from papermill.engines import NBClientEngine, NotebookExecutionManager, papermill_engines  # noqa: E402
+from traitlets import Type  # noqa: E402
 
 from lib.core.progress import Report  # noqa: E402
 from pipelines.runner.native_specs import NativeSpecs  # noqa: E402
@@ -33,6 +37,27 @@ def own_folder() -> str:
     held = ExitStack()
     atexit.register(held.close)
     return held.enter_context(private.folder())
+
+
+class WakefulChannel(AsyncZMQSocketChannel):
+    """A channel that looks again ten times a second whether a message is there.
+
+    A widget's state goes out on the socket on which a cell's reply is awaited, past the loop that awaits it. Where the
+    reply comes in during that send, the send takes its signal (zmq_getsockopt, ZMQ_FD), and the loop would wait for ever.
+    """
+
+    async def get_msg(self, timeout: float | None = None) -> dict:
+        """Return the next message; without a timeout wait until there is one."""
+        while timeout is None:
+            with suppress(Empty):
+                return await super().get_msg(0.1)
+        return await super().get_msg(timeout)
+
+
+class WakefulClient(AsyncKernelClient):
+    """A client of kernels that misses no reply."""
+
+    shell_channel_class = Type(WakefulChannel)
 
 
 class StageKernel:
@@ -50,6 +75,9 @@ class StageKernel:
 
 class NativeKernel(StageKernel, AsyncKernelManager):
     """A kernel manager that knows the running Python only, and talks to it over sockets that other users cannot reach."""
+
+    def _client_factory_default(self) -> type:
+        return WakefulClient
 
     def _transport_default(self) -> str:
         return "ipc"

@@ -2,9 +2,12 @@
 
 import asyncio
 import sys
+import time
 from pathlib import Path
 
 import pytest
+import zmq.asyncio
+from jupyter_client.session import Session
 
 from pipelines.runner import kernel
 
@@ -55,3 +58,26 @@ def test_a_kernel_that_is_being_ended_is_not_interrupted(manager, monkeypatch, e
     manager.shutting_down = ending
     asyncio.run(manager._async_interrupt_kernel())
     assert len(interrupts) == heard
+
+
+async def reply_during_a_send(tmp_path: Path) -> dict:
+    """Await a cell's reply that comes in just before a widget's state goes out on the same socket."""
+    context, place = zmq.asyncio.Context(), f"ipc://{tmp_path}/shell"
+    ours, theirs = context.socket(zmq.DEALER), context.socket(zmq.DEALER)
+    theirs.bind(place)
+    ours.connect(place)
+    channel = kernel.WakefulClient.shell_channel_class.default_value(ours, Session(key=b""))
+    awaited = asyncio.ensure_future(channel.get_msg())
+    await asyncio.sleep(0.3)  # it waits
+    channel.session.send(theirs, "execute_reply")
+    time.sleep(0.3)  # it is here, and the loop has not seen it
+    channel.send(channel.session.msg("comm_msg"))
+    try:
+        return await asyncio.wait_for(awaited, 10)
+    finally:
+        context.destroy(linger=0)
+
+
+def test_a_reply_that_comes_in_during_a_send_is_seen(tmp_path, manager):
+    assert manager.client_factory is kernel.WakefulClient
+    assert asyncio.run(reply_during_a_send(tmp_path))["msg_type"] == "execute_reply"
