@@ -1,14 +1,29 @@
-"""The ledger: what was published, what was measured, by which rule the verdict was reached."""
+"""The ledger: what was published, what was measured, by which rule the verdict was reached.
 
+A paper's claims.yaml has them, written before the run: study -> groups of claims. What a group gives, its claims share.
+
+    crib:                                   # a study
+    - source: yang2025crib                  # key in references.bib
+      where: main comparison                # table, figure or equation
+      data: {airports: airports}            # of {data} in an id -> of {title} in a sentence; a text where there is one set
+      claims:
+        "{data}_imputing_harms":
+          says: filling gaps before forecasting raises the error
+          published: imputation degrades    # what the paper tells, in its words or as a number
+          rule: {above: 0, of: MAE with the better imputer less MAE with zeros}
+"""
+
+import inspect
 import math
 import statistics
 import textwrap
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from lib.stats import episodes
 from lib.stats.intervals import interval
-from lib.workbook.runs import PARTS, write_json
+from lib.workbook.runs import PARTS, at, read_yaml, write_json
 
 VERDICTS = HOLDS, FAILS, TOO_SMALL = "holds", "fails", "not at this scale"
 DIGITS = 4  # of a measured value, as they are printed
@@ -23,7 +38,7 @@ class Rule(NamedTuple):
 
 
 class Claim(NamedTuple):
-    """One published sentence, and the rule that will judge it."""
+    """One published sentence, the rule that will judge it, and on which data."""
 
     id: str
     part: str
@@ -32,30 +47,35 @@ class Claim(NamedTuple):
     says: str
     published: str | float
     rule: Rule
+    data: str
 
 
-COLUMNS = (*Claim._fields, "measured", "spread", "seeds", "scale", "data", "verdict")
+COLUMNS = (*Claim._fields[:-1], "measured", "spread", "seeds", "scale", "data", "verdict")  # of a row
+
+
+def _share(told: str, inside: Callable[[float], bool], share: float) -> Rule:
+    return Rule(f"{told} in at least {share:.0%} of the seeds", lambda v: sum(map(inside, v)) >= share * len(v))
 
 
 def above(bar: float, what: str, *, share: float = 0.8) -> Rule:
     """Hold if the value exceeds the bar in at least this share of the seeds."""
-    return Rule(f"{what} > {bar:g} in at least {share:.0%} of the seeds", lambda v: sum(x > bar for x in v) >= share * len(v))
+    return _share(f"{what} > {bar:g}", lambda x: x > bar, share)
 
 
 def below(bar: float, what: str, *, share: float = 0.8) -> Rule:
     """Hold if the value stays below the bar in at least this share of the seeds."""
-    return Rule(f"{what} < {bar:g} in at least {share:.0%} of the seeds", lambda v: sum(x < bar for x in v) >= share * len(v))
+    return _share(f"{what} < {bar:g}", lambda x: x < bar, share)
 
 
-def between(low: float, high: float, what: str, *, share: float = 0.8) -> Rule:
+def between(bars: Sequence[float], what: str, *, share: float = 0.8) -> Rule:
     """Hold if the value lies strictly between two bars in at least this share of the seeds."""
-    says = f"{low:g} < {what} < {high:g} in at least {share:.0%} of the seeds"
-    return Rule(says, lambda v: sum(low < x < high for x in v) >= share * len(v))
+    low, high = bars
+    return _share(f"{low:g} < {what} < {high:g}", lambda x: low < x < high, share)
 
 
-def close(truth: float, tolerance: float, what: str) -> Rule:
-    """Hold if the mean over the seeds lies within the tolerance of the truth."""
-    return Rule(f"mean of {what} within {tolerance:g} of {truth:g}", lambda v: abs(statistics.fmean(v) - truth) <= tolerance)
+def close(truth: float, what: str, *, within: float) -> Rule:
+    """Hold if the mean over the seeds lies within a distance of the truth."""
+    return Rule(f"mean of {what} within {within:g} of {truth:g}", lambda v: abs(statistics.fmean(v) - truth) <= within)
 
 
 def exact(tolerance: float, what: str) -> Rule:
@@ -63,7 +83,125 @@ def exact(tolerance: float, what: str) -> Rule:
     return Rule(f"|{what}| <= {tolerance:g} in every case", lambda v: all(abs(x) <= tolerance for x in v), least=1)
 
 
-def judge(claim: Claim, values: Sequence[float], *, scale: str, data: str) -> dict:
+def mean_above(bar: float, what: str) -> Rule:
+    """Hold if the 95 % interval of the mean over the seeds lies above the bar."""
+    return Rule(f"95 % interval of the mean {what} lies above {bar:g}", lambda v: interval(v).low > bar)
+
+
+def spread_above(bar: float, what: str) -> Rule:
+    """Hold if the standard deviation over the seeds exceeds the bar."""
+    return Rule(f"standard deviation of {what} over the seeds > {bar:g}", lambda v: statistics.stdev(v) > bar)
+
+
+def chance_below(bar: float, what: str) -> Rule:
+    """Hold if ranks this small on average are less probable than the bar where all shifts are equally so."""
+    return Rule(f"probability of {what} < {bar:g}", lambda v: episodes.chance(v) < bar)
+
+
+RULES = {rule.__name__: rule for rule in (above, below, between, close, exact, mean_above, spread_above, chance_below)}
+
+
+def rule(told: Mapping, where: str) -> Rule:
+    """Return the rule that `{NAME: bar, of: what, ...}` tells; `least` is a number of seeds below which nothing is concluded.
+
+    Errors: ValueError for an unknown rule or option, a missing `of`, or a bar that is none.
+    """
+    names = [name for name in told if name in RULES]
+    options = {key: value for key, value in told.items() if key not in {*names, "of", "least"}}
+    known = inspect.signature(RULES[names[0]]).parameters.keys() - {"bar", "what"} if len(names) == 1 else set()
+    if len(names) != 1 or not isinstance(told.get("of"), str) or options.keys() - known:
+        raise ValueError(
+            f"rule {dict(told)} of {where} must be {{NAME: bar, of: what is compared}} with one NAME of {', '.join(RULES)}, "
+            f"and beside it at most {', '.join(sorted({'least', *known}))}"
+        )
+    try:
+        made = RULES[names[0]](told[names[0]], told["of"], **options)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"rule {dict(told)} of {where} needs numbers: {error}") from error
+    return made._replace(least=told.get("least", made.least))
+
+
+class Ledger(NamedTuple):
+    """The claims of one study."""
+
+    name: str
+    claims: dict[str, Claim]
+
+    def table(self, *, width: int = 56) -> str:
+        """Return every claim and its rule as text: id, what is said, by which rule it will be judged."""
+        longest = max(map(len, self.claims), default=0)
+        lines = [_beside(f"{c.id:<{longest}} ", [_sentence(c), f"holds if {c.rule.says}"], width) for c in self.claims.values()]
+        return "\n".join(lines)
+
+    def judge(self, values: Mapping[str, Iterable[float]], *, scale: str) -> list[dict]:
+        """Return the ledger's rows from one value a seed for every claim; none at all is not enough at this scale.
+
+        Errors: ValueError for a claim without values, and for values of no claim.
+        """
+        lacking, odd = self.claims.keys() - values.keys(), values.keys() - self.claims.keys()
+        if lacking or odd:
+            raise ValueError(
+                f"claims of {self.name} without values: {', '.join(sorted(lacking)) or 'none'}; "
+                f"values of no claim: {', '.join(sorted(odd)) or 'none'}; claims.yaml and the study must name the same"
+            )
+        return [judge(claim, list(values[name]), scale=scale) for name, claim in self.claims.items()]
+
+
+def read(path: str | Path, study: str, data: Collection[str] | None = None) -> Ledger:
+    """Read the claims of a study from its paper's claims.yaml, those of the given data sets where a group has several.
+
+    Errors: ValueError for what is no claim, an id twice, an unknown rule, and data of which no group is.
+    """
+    told, part = read_yaml(at(path)), Path(path).parent.parent.name
+    if study not in told:
+        raise ValueError(f"{path} has no claims of {study!r}; it has those of {', '.join(told) or 'none'}")
+    found: list[Claim] = []
+    for group in told[study] or []:
+        found += _of_group(group, part, data, f"{path}: {study}")
+    known = {name for group in told[study] or [] for name in _sets(group)}
+    if odd := sorted(set(data or ()) - known):
+        raise ValueError(f"{path} has no claims of {study} on {', '.join(odd)}; it has those on {', '.join(sorted(known))}")
+    ids = [claim.id for claim in found]
+    if twice := sorted({name for name in ids if ids.count(name) > 1}):
+        raise ValueError(f"{path} has more than one claim named {', '.join(twice)}; give each its own id")
+    return Ledger(study, {claim.id: claim for claim in found})
+
+
+def _of_group(group: Mapping, part: str, data: Collection[str] | None, where: str) -> list[Claim]:
+    """Return the claims of a group, one set of data after the other."""
+    if not isinstance(group, dict) or not isinstance(group.get("claims"), dict):
+        raise ValueError(f"a group of {where} must hold `claims:` and what they share, got {group!r}")
+    shared = {key: value for key, value in group.items() if key != "claims"}
+    sets = _sets(group) or {"": ""}
+    chosen = {key: title for key, title in sets.items() if not key or data is None or key in data}
+    every = [(name, shared | claim) for name, claim in group["claims"].items()]
+    return [_of_one(name, told, part, pair, where) for pair in chosen.items() for name, told in every]
+
+
+def _sets(group: Mapping) -> dict[str, str]:
+    """Return the sets of data of which a group's claims are asked one by one: name -> title."""
+    return group["data"] if isinstance(group.get("data"), dict) else {}
+
+
+def _of_one(name: str, told: Mapping, part: str, pair: tuple[str, str], where: str) -> Claim:
+    """Return a claim on a set of data, by its name and title, or on what it says itself."""
+    fields = {"source", "where", "says", "published", "rule", "data"}
+    if odd := sorted(fields ^ told.keys()):
+        raise ValueError(f"claim {name!r} of {where} has or lacks {', '.join(odd)}; a claim has {', '.join(sorted(fields))}")
+    key, title = pair
+    return Claim(
+        id=name.replace("{data}", key),
+        part=part,
+        source=told["source"],
+        where=told["where"],
+        says=told["says"].replace("{title}", title),
+        published=told["published"],
+        rule=rule(told["rule"], f"claim {name!r} of {where}"),
+        data=title or told["data"],
+    )
+
+
+def judge(claim: Claim, values: Sequence[float], *, scale: str) -> dict:
     """Return the ledger's row for one value a seed.
 
     A value that is not finite (a run that diverged) supports no claim: the verdict is `fails`, and the row says how many.
@@ -75,15 +213,16 @@ def judge(claim: Claim, values: Sequence[float], *, scale: str, data: str) -> di
     else:
         verdict = HOLDS if len(finite) == len(values) and claim.rule.passes(values) else FAILS
     lost = f" ({len(values) - len(finite)} of {len(values)} not finite)" if len(finite) < len(values) else ""
-    return claim._asdict() | {
+    row = claim._asdict() | {
         "measured": round(statistics.fmean(finite), 6) + 0.0 if finite else None,  # + 0.0: rounding noise has no sign
         "spread": round(statistics.stdev(finite), 6) if len(finite) > 1 else None,
         "seeds": len(values),
         "scale": scale,
-        "data": data + lost,
+        "data": claim.data + lost,
         "rule": claim.rule.says,
         "verdict": verdict,
     }
+    return {name: row[name] for name in COLUMNS}
 
 
 def check(rows: list[dict], where: str) -> list[dict]:
@@ -122,17 +261,16 @@ def table(rows: list[dict], *, width: int = 56) -> str:
     for row in rows:
         spread = "" if row["spread"] is None else f" ± {row['spread']:.3g}"
         measured = "none" if row["measured"] is None else f"{row['measured']:.{DIGITS}g}{spread}"
-        says, *rest = textwrap.wrap(f"{row['says']} [{row['source']}, {row['where']}]", width)
         start = f"{row['verdict']:<17} {row['id']:<{longest}} {measured:<18} n={row['seeds']:<3} "
-        lines += [start + says, *(" " * len(start) + line for line in rest)]
+        lines.append(_beside(start, [f"{row['says']} [{row['source']}, {row['where']}]"], width))
     return "\n".join(lines)
 
 
-def mean_above(bar: float, what: str) -> Rule:
-    """Hold if the 95 % interval of the mean over the seeds lies above the bar."""
-    return Rule(f"95 % interval of the mean {what} lies above {bar:g}", lambda v: interval(v).low > bar)
+def _sentence(claim: Claim) -> str:
+    return f"{claim.says} [{claim.source}, {claim.where}]; published: {claim.published}"
 
 
-def spread_above(bar: float, what: str) -> Rule:
-    """Hold if the standard deviation over the seeds exceeds the bar."""
-    return Rule(f"standard deviation of {what} over the seeds > {bar:g}", lambda v: statistics.stdev(v) > bar)
+def _beside(start: str, texts: list[str], width: int) -> str:
+    """Return texts wrapped to a width, each on lines of its own, beside the start of the first."""
+    first, *rest = [line for text in texts for line in textwrap.wrap(text, width)]
+    return "\n".join([start + first, *(" " * len(start) + line for line in rest)])
