@@ -34,7 +34,7 @@ OTHERS = ("sweeps", "other_sweeps")  # folders of runs/ that are no paper's
 NEXT = """next:
   1. the experiment in place of the example: {experiment} and {test}
   2. its settings, then what is run and argued: {folder}
-  3. its claims, each with its work in references.bib and its rule, in {study}
+  3. its claims, each with its work in references.bib and its rule, in {claims}; {study} gives their values
   4. `make repro`; look at what came out; `make notebooks`; `make accept`; `python -m pipelines.costs`
 CONTRIBUTING.md has the rest; `make where PAPER={name}` prints what belongs to it."""
 
@@ -46,6 +46,7 @@ def files(name: str, part: str) -> dict[str, Path]:
         "experiment": Path("lib/experiments", f"{name}.py"),
         "test": Path("tests/experiments", f"test_{name}.py"),
         "params": folder / "params.yaml",
+        "claims": folder / "claims.yaml",
         "run": folder / f"{name}_run.ipynb",
         "study": folder / f"{name}.ipynb",
     }

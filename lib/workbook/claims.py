@@ -118,7 +118,10 @@ def rule(told: Mapping, where: str) -> Rule:
         made = RULES[names[0]](told[names[0]], told["of"], **options)
     except (TypeError, ValueError) as error:
         raise ValueError(f"rule {dict(told)} of {where} needs numbers: {error}") from error
-    return made._replace(least=told.get("least", made.least))
+    least = told.get("least", made.least)
+    if type(least) is not int or least < 1:
+        raise ValueError(f"rule {dict(told)} of {where}: least: {least!r} is no number of seeds; give one of 1 or more")
+    return made._replace(least=least)
 
 
 class Ledger(NamedTuple):
@@ -127,7 +130,7 @@ class Ledger(NamedTuple):
     name: str
     claims: dict[str, Claim]
 
-    def table(self, *, width: int = 56) -> str:
+    def table(self, *, width: int = 76) -> str:
         """Return every claim and its rule as text: id, what is said, by which rule it will be judged."""
         longest = max(map(len, self.claims), default=0)
         lines = [_beside(f"{c.id:<{longest}} ", [_sentence(c), f"holds if {c.rule.says}"], width) for c in self.claims.values()]
@@ -188,6 +191,9 @@ def _of_one(name: str, told: Mapping, part: str, pair: tuple[str, str], where: s
     fields = {"source", "where", "says", "published", "rule", "data"}
     if odd := sorted(fields ^ told.keys()):
         raise ValueError(f"claim {name!r} of {where} has or lacks {', '.join(odd)}; a claim has {', '.join(sorted(fields))}")
+    texts = [told[field] for field in ("source", "where", "says", "data") if not (field == "data" and pair[0])]
+    if not all(isinstance(text, str) for text in texts) or not isinstance(told["rule"], dict):
+        raise ValueError(f"claim {name!r} of {where} must have texts and a rule {{NAME: bar, of: what}}, got {dict(told)}")
     key, title = pair
     return Claim(
         id=name.replace("{data}", key),

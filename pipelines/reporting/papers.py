@@ -3,16 +3,14 @@
 import ast
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
 from lib.workbook import claims, runs
-from pipelines.reporting.bibliography import works
 from pipelines.runner.notebook_file import read_notebook
 
 NOT_ACCEPTED = "not accepted yet"  # a verdict that reports/reference.json lacks
 _SOURCES = re.compile(r"Source: ((?:\[[a-z0-9]+\][^\n\[]*)+)")
-_PRINTED = re.compile(rf"^(?:{'|'.join(claims.VERDICTS)})\s+(\w+) ", re.M)  # a claim as claims.table prints it
 
 
 def folders(root: Path) -> dict[str, Path]:
@@ -43,19 +41,23 @@ def question(paper: str, root: Path) -> str:
     return " ".join(asked)
 
 
+def asked(paper: str, root: Path, data: Collection[str] | None = None) -> dict[str, claims.Claim]:
+    """Return the claims of a paper's studies as its claims.yaml has them, on all sets of data or on the given ones."""
+    path = root / folders(root)[paper] / "claims.yaml"
+    found = [claims.read(path, study, data) for study in runs.read_yaml(path)] if path.exists() else []
+    return {name: claim for ledger in found for name, claim in ledger.claims.items()}
+
+
 def sources(paper: str, root: Path) -> list[str]:
-    """Return the works that a paper's claims name: keys of references.bib among the strings of its studies' code."""
-    known, found = works(root / "references.bib"), []
-    for path in studies(paper, root):
-        cells = read_notebook(root / path).cells
-        found += [word for c in cells if c.cell_type == "code" for word in re.findall(r"[\"'](\w+)[\"']", c.source)]
-    return [key for key in dict.fromkeys(found) if key in known]
+    """Return the works that a paper's claims are from: keys of references.bib."""
+    return list(dict.fromkeys(claim.source for claim in asked(paper, root).values()))
 
 
 def verdicts(paper: str, root: Path) -> tuple[str, dict[str, str]]:
     """Return of which scale the verdicts of a paper are, or that they are accepted ones, and {claim: verdict}.
 
-    They are those of the last run if it is there; otherwise the accepted ones of the claims that the stored studies print.
+    They are those of the last run if it is there; otherwise the accepted ones. A claim that is asked of several sets of data
+    counts where it was accepted, as the others may be sets that nobody fetched.
     """
     ran = sorted((root / "reports/studies" / paper).glob("*/claims.json"))
     if ran:
@@ -63,15 +65,9 @@ def verdicts(paper: str, root: Path) -> tuple[str, dict[str, str]]:
         scales = ", ".join(sorted({row["scale"] for row in rows})) or "any"
         return f"as the last run found, scale {scales}", {row["id"]: row["verdict"] for row in rows}
     accepted = runs.read_json(root / "reports/reference.json").get("embedded", {"claims": {}})["claims"]
-    names = [name for path in studies(paper, root) for name in _PRINTED.findall(_said(root / path))]
+    names = [name for name in asked(paper, root) if name in accepted or name in asked(paper, root, ())]
     told = {name: accepted[name]["verdict"] if name in accepted else NOT_ACCEPTED for name in names}
     return "as accepted at the scale embedded", told
-
-
-def _said(path: Path) -> str:
-    """Return what the stored notebook prints."""
-    outputs = [output for cell in read_notebook(path).cells for output in cell.get("outputs", [])]
-    return "".join(output.text for output in outputs if output.output_type == "stream")
 
 
 def counted(found: dict[str, str]) -> str:

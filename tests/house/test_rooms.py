@@ -9,7 +9,8 @@ import nbformat
 import pytest
 
 import lib
-from lib.workbook import runs
+from lib.workbook import claims, runs
+from pipelines.reporting.bibliography import works
 from pipelines.runner.imports import Modules
 from tests import ROOT
 
@@ -153,6 +154,7 @@ def test_notebooks_argue_in_short_cells(notebook):
     code = [c.source for c in book.cells if c.cell_type == "code"]
     long = [source for source in code if sum(bool(line.strip()) for line in source.splitlines()) > 15]
     assert not long, f"a cell of more than 15 lines:\n{long[0]}"
+    assert len(code) <= 30, f"{len(code)} cells of code; a notebook answers one question, so split it by question"
     assert sum(c.cell_type == "markdown" for c in book.cells) >= 3
     assert "assert " in "\n".join(code) or "def " not in "\n".join(code)
 
@@ -221,6 +223,15 @@ def test_the_notebooks_of_a_paper_are_those_that_it_names(path):
     sweeps = {entry["notebook"].rpartition("/")[2] for entry in runs.parameters(ROOT)["sweeps"].values()}
     there = {book.stem for book in path.parent.glob("*.ipynb")}
     assert there - sweeps == named and all(run["notebook"].endswith("_run") for run in told.get("runs", {}).values())
+
+
+@pytest.mark.parametrize("path", [path for path in PAPERS if runs.read_yaml(path).get("studies")], ids=lambda p: p.parent.name)
+def test_every_study_has_its_claims_of_works_that_are_known(path):
+    told, keys = path.with_name("claims.yaml"), works(ROOT / "references.bib").keys()
+    assert list(runs.read_yaml(told)) == list(runs.read_yaml(path)["studies"])
+    found = [claim for study in runs.read_yaml(told) for claim in claims.read(told, study).claims.values()]
+    assert {claim.source for claim in found} <= keys
+    assert len({claim.id for claim in found}) == len(found)
 
 
 @pytest.mark.parametrize("module", MIRRORED, ids=lambda p: str(p.relative_to(ROOT)))

@@ -6,7 +6,6 @@ import pytest
 from scipy import stats
 
 from lib.stats import intervals
-from lib.workbook import claims
 
 VALUES = np.random.default_rng(0).normal(0.3, 1.0, 20).tolist()
 
@@ -42,19 +41,6 @@ def test_rank_correlation_is_scipys_and_nothing_for_a_constant():
     table = pd.DataFrame({"x": VALUES, "y": np.round(np.exp(VALUES[::-1]), 1), "flat": 1.0})
     assert intervals.spearman(table, "x", "y") == pytest.approx(stats.spearmanr(table.x, table.y).statistic)
     assert intervals.spearman(table, "x", "flat") == 0.0
-
-
-@pytest.mark.parametrize(
-    ("rule", "passes", "fails"),
-    [
-        (claims.mean_above(0.0, "x"), [1.0, 2.0, 1.5, 1.2, 1.8], [1.0, -2.0, 1.5, 1.2, -0.8]),
-        (claims.spread_above(0.1, "x"), [0.0, 0.3, 0.1, 0.6, 0.2], [0.2, 0.25, 0.2, 0.22, 0.21]),
-    ],
-)
-def test_rules_pass_what_they_say_and_nothing_else(rule, passes, fails):
-    asked = claims.Claim("id", "information", "chelombiev2019adaptive", "abstract", "says", "more", rule)
-    verdicts = [claims.judge(asked, values, scale="embedded", data="d")["verdict"] for values in (passes, fails, passes[:4])]
-    assert verdicts == [claims.HOLDS, claims.FAILS, claims.TOO_SMALL]
 
 
 def test_refuses_what_has_no_answer():

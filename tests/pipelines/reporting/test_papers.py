@@ -25,41 +25,59 @@ LIB = {
 }
 
 
-def book(question: str, code: str, said: str) -> nbformat.NotebookNode:
-    cell = nbformat.v4.new_code_cell(code, outputs=[nbformat.v4.new_output("stream", text=said)])
-    return nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell(question), cell])
+CLAIMS = """
+toy:
+  - source: a2020
+    where: Fig. 1
+    published: 1
+    rule: {above: 0, of: way}
+    claims:
+      toy_one: {says: toys move, data: toys}
+      toy_two: {says: and roll, data: toys}
+  - source: c2020
+    where: Fig. 2
+    published: 1
+    rule: {above: 0, of: way}
+    data: {red: red toys, blue: blue toys}
+    claims:
+      "{data}_moves": {says: "{title} move"}
+"""
+
+
+def book(question: str) -> nbformat.NotebookNode:
+    return nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell(question)])
 
 
 @pytest.fixture
 def toy(tmp_path):
-    """A workbook of one paper, `toy`, with a study that makes two claims of one work."""
+    """A workbook of one paper, `toy`, with a study that makes claims of two works, one of them on two sets of data."""
     place = tmp_path / "notebooks/discrete/toy"
     place.mkdir(parents=True)
     (place / "params.yaml").write_text("runs: {toy: {}}\nstudies: {toy: {}}\n")
-    row = claims.judge(CLAIM._replace(source="a2020"), [1.0] * 5, scale="embedded", data="toy")
-    said = claims.table([row | {"id": "toy_one"}, row | {"id": "toy_two", "verdict": "not at this scale"}])
+    (place / "claims.yaml").write_text(CLAIMS)
     asks = "# Toys\n\n**Question.** Toys (Lee et al. 2020) move. Do they roll | run? And why?\n\n**What theory predicts.** No?"
-    nbformat.write(book(asks, 'source = "a2020"\nname = "on a2020"', said), place / "toy.ipynb")
-    nbformat.write(book("# Toys", 'other = "b2020"', ""), place / "toy_run.ipynb")
+    nbformat.write(book(asks), place / "toy.ipynb")
+    nbformat.write(book("# Toys"), place / "toy_run.ipynb")
     for name, text in LIB.items():
         (tmp_path / "lib" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "lib" / name).write_text(text)
     (tmp_path / "references.bib").write_text("".join(WORK % (key, key) for key in ("a2020", "b2020", "c2020")))
     (tmp_path / "reports").mkdir()
-    accepted = {"embedded": {"claims": {"toy_one": {"verdict": "holds"}}}}
+    accepted = {"embedded": {"claims": {"toy_one": {"verdict": "holds"}, "red_moves": {"verdict": "fails"}}}}
     (tmp_path / "reports/reference.json").write_text(json.dumps(accepted))
     return tmp_path
 
 
-def test_works_are_the_keys_that_a_studys_code_names(toy):
-    assert papers.sources("toy", toy) == ["a2020"]
+def test_works_are_those_of_the_claims(toy):
+    assert papers.sources("toy", toy) == ["a2020", "c2020"]
 
 
 def test_verdicts_are_the_last_runs_or_else_those_accepted(toy):
     where, found = papers.verdicts("toy", toy)
-    assert (where, found) == ("as accepted at the scale embedded", {"toy_one": "holds", "toy_two": "not accepted yet"})
-    assert papers.counted(found) == "2: 1 holds, 1 not accepted yet" and papers.counted({}) == "none"
-    row = claims.judge(CLAIM, [0.0] * 5, scale="paper", data="toy")
+    wanted = {"toy_one": "holds", "toy_two": "not accepted yet", "red_moves": "fails"}
+    assert (where, found) == ("as accepted at the scale embedded", wanted)
+    assert papers.counted(found) == "3: 1 holds, 1 fails, 1 not accepted yet" and papers.counted({}) == "none"
+    row = claims.judge(CLAIM, [0.0] * 5, scale="paper")
     (toy / "reports/studies/toy/toy").mkdir(parents=True)
     claims.write(toy / "reports/studies/toy/toy", [row])
     assert papers.verdicts("toy", toy) == ("as the last run found, scale paper", {"a_claim": "fails"})
@@ -80,9 +98,9 @@ def test_a_paper_asks_by_its_title_or_else_by_its_questions(toy):
 
 def test_the_table_has_papers_that_make_claims(toy):
     books = "[toy](../notebooks/discrete/toy/toy.ipynb), [toy_run](../notebooks/discrete/toy/toy_run.ipynb)"
-    row = f"| `toy` | Toys. Do they roll &#124; run? And why? | [a2020](#a2020) | {books} |"
+    row = f"| `toy` | Toys. Do they roll &#124; run? And why? | [a2020](#a2020), [c2020](#c2020) | {books} |"
     assert papers.table(toy)[2:] == [row]
-    nbformat.write(book("# Toys", "", ""), toy / "notebooks/discrete/toy/toy.ipynb")
+    (toy / "notebooks/discrete/toy/claims.yaml").write_text("toy: []\n")
     assert papers.table(toy)[2:] == []
 
 
