@@ -2,7 +2,7 @@
 
 python -m pipelines.accept [--here]   the run here, of its scale, and that of the copy at smoke scale; --here: the first alone
 
-All goes to reports/reference.json, by scale; of an embedded run also reports/verdicts.md and README's figures.
+All goes to reports/reference.json, by scale; of an embedded run also reports/verdicts.md, README's table and figures.
 """
 
 import argparse
@@ -13,9 +13,11 @@ from pathlib import Path
 from lib.core.processes import die_with_parent
 from lib.workbook import runs, status
 from pipelines import ledger, replay
+from pipelines.reporting import papers
 from pipelines.runner import outcome, workspace
 
 FIGURES = Path("reports/figures")  # of README: those that studies name as their hero
+README = Path("README.md")
 
 
 def _finished(root: Path) -> dict:
@@ -39,8 +41,9 @@ def _of_smoke() -> dict:
 
 
 def show_embedded() -> None:
-    """Write the page of verdicts, and copy the figures that README shows."""
+    """Write the page of verdicts and README's table of papers, and copy the figures that README shows."""
     ledger.PAGE.write_text(ledger.page(runs.read_json(replay.CLAIMS)))
+    README.write_text(papers.with_papers(README.read_text(encoding="utf-8"), Path()), encoding="utf-8")
     for name, study in runs.parameters(Path.cwd())["studies"].items():
         if "hero" in study:
             FIGURES.mkdir(exist_ok=True)
@@ -55,12 +58,11 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--here", action="store_true")
     args = parser.parse_args(argv)
     scale = runs.parameters(Path.cwd())["scale"]
-    found = {scale: _finished(Path.cwd())}
-    if not args.here and scale != "smoke":
-        found["smoke"] = _of_smoke()
+    found = {} if args.here or scale == "smoke" else {"smoke": _of_smoke()}
+    found[scale] = _finished(Path.cwd())  # now, as the other run took minutes
     before = runs.read_json(replay.REFERENCE) if replay.REFERENCE.exists() else {}
     runs.write_json(replay.REFERENCE, before | found)
-    if scale == "embedded" and not args.here:
+    if scale == "embedded":
         show_embedded()
     for name, state in found.items():
         odd = replay.moved(before.get(name, {}).get("claims", {}), state["claims"])

@@ -2,7 +2,8 @@
 
 python -m pipelines.costs [--log build/logs/stages.csv]   the log of a finished `make repro` at the scale `embedded`
 
-A stage is taken to grow as the product over the parameters that the scale `paper` changes, each by its power in GROWS; of parts
+A stage is taken to grow as the product over the parameters that the scale `paper` changes, each by its power in `grows`, which
+stands beside them: {epochs: 1, stride: -1, rate: 0}. A list counts by its length, and as `sum of epochs` by its sum. Of parts
 beside each other (data sets, tasks, systems, budgets) the one that grows most is taken for all. An estimate from above.
 """
 
@@ -22,17 +23,8 @@ from pipelines.runner import outcome
 from pipelines.runner.notebook_file import declared, read_notebook
 
 OUT, TEXT = Path("reports/scale.md"), Path(__file__).parent / "templates/costs.md"
-GROWS = {  # parameter -> power of its ratio; a list counts by its sum where it holds budgets, else by its length
-    **dict.fromkeys(("seeds", "epochs", "steps", "code_steps", "trajectories", "draws", "starts", "sizes", "ahead"), 1),
-    **dict.fromkeys(("windows", "ropes", "n", "fitted", "test", "layers", "truths", "d", "widths", "sets"), 1),
-    **dict.fromkeys(("kde_upper_adaptive.rows", "size", "points", "width", "channels"), 2),  # pairs, sides, squares of weights
-    "rows": 1,
-    **dict.fromkeys(("stride", "every"), -1),
-    "shrink": -2,
-    **dict.fromkeys(("batch", "lr", "rates", "records", "heads", "dropout", "code", "rank"), 0),
-}
 EACH_SEED = {"prepare", "train", "information_plane", "study"}  # kinds of stages that grow with the seeds
-SUMS = {"epochs", "sizes", "channels"}
+SUM = "sum of "
 
 
 class Cost(NamedTuple):
@@ -53,41 +45,43 @@ def leaves(old: dict, new: dict, path: str = "") -> Iterator[tuple[str, object, 
             yield here, old[name], new[name]
 
 
-def grown(name: str, old: object, new: object) -> float:
-    """Return by what factor a stage grows with one changed value.
+def grown(name: str, old: object, new: object, grows: dict[str, float]) -> float:
+    """Return by what factor a stage grows with one changed value; grows: parameter, or the end of its dotted name -> power.
 
     Errors: ValueError for a parameter of which nobody has said how cost grows with it.
     """
     *path, last = name.split(".")
-    if last not in GROWS:
+    ends = [name[i:] for i in range(len(name)) if not i or name[i - 1] == "."]
+    told = next((told for end in ends for told in (end, SUM + end) if told in grows), None)
+    if told is None:
         raise ValueError(
-            f"{name} changes between embedded and paper; say in GROWS of pipelines/costs.py how cost grows with it"
+            f"{name} changes between embedded and paper; say in `grows` beside it by which power of it cost grows (0: by none)"
         )
     if isinstance(new, list) and not isinstance(old, list):  # a setting becomes several, one training each
         return float(len(new))
-    power = GROWS.get(".".join([*path[-1:], last]), GROWS[last])
-    if power == 0:
+    if grows[told] == 0:
         return 1.0
     if last == "rows" and 0 in (old, new):
         old, new = (count or rows_of(path[-1]) for count in (old, new))
-    return (amount(last, new) / amount(last, old)) ** power
+    most, least = (amount(value, summed=told.startswith(SUM)) for value in (new, old))
+    return (most / least) ** grows[told]
 
 
-def factor(changes: Iterable[tuple[str, object, object]]) -> float:
+def factor(changes: Iterable[tuple[str, object, object]], grows: dict[str, float]) -> float:
     """Return by what factor a stage grows with all changes: those of every part, times the most that one part grows."""
     parts: dict[str, float] = {"": 1.0}
     for name, old, new in changes:
         found = re.search(r"(?:^|\.)(?:sets|tasks|systems)\.([^.]+)|([^.]+_budget)\.", name)
         part = (found[1] or found[2]) if found else ""
-        parts[part] = parts.get(part, 1.0) * grown(name, old, new)
+        parts[part] = parts.get(part, 1.0) * grown(name, old, new, grows)
     return parts.pop("") * max(parts.values(), default=1.0)
 
 
-def amount(name: str, value: object) -> float:
+def amount(value: object, *, summed: bool) -> float:
     """Return a value as the number that counts."""
     if not isinstance(value, list):
         return float(value)
-    return float(sum(value)) if name in SUMS else float(len(value))
+    return float(sum(value)) if summed else float(len(value))
 
 
 def rows_of(name: str) -> int:
@@ -107,57 +101,44 @@ def costs(root: Path, seconds: dict[str, float]) -> list[Cost]:
     seeds, found = len(new["seeds"]) / len(old["seeds"]), []
     for stage, name in status.stages(root).items():
         kind, _, key = stage.partition("@")
-        base, pairs = 1.0, []
+        base, pairs, grows = 1.0, [], dict(new["grows"])
         if kind in ("train", "information_plane"):
-            part, data = "train" if kind == "train" else "plane", old["networks"][key]["data"]
-            pairs = [*leaves(old["networks"][key][part], new["networks"][key][part])]
-            pairs += leaves(old["data"][data], new["data"][data], f"{data}.") if kind == "train" else []
+            part, entry = "train" if kind == "train" else "plane", new["networks"][key]
+            pairs = [*leaves(old["networks"][key][part], entry[part])]
+            pairs += (
+                leaves(old["data"][entry["data"]], new["data"][entry["data"]], f"{entry['data']}.") if kind == "train" else []
+            )
+            grows |= entry.get("grows", {})
         elif kind == "run":
-            pairs = leaves(old["runs"][key], new["runs"][key])
+            pairs, grows = leaves(old["runs"][key], new["runs"][key]), grows | new["runs"][key].get("grows", {})
         if takes_seeds(root, new["runs"][key]) if kind == "run" else kind in EACH_SEED:
             base = seeds
-        found.append(Cost(stage, seconds.get(name), base * factor(pairs)))
+        found.append(Cost(stage, seconds.get(name), base * factor(pairs, grows)))
     return found
 
 
-def before(stage: str, params: dict) -> set[str]:
-    """Return the stages that one waits for: those of its own networks, or those that write below what it reads."""
-    kind, _, key = stage.partition("@")
-    if kind in ("train", "information_plane"):
-        made = {f"prepare@{params['networks'][key]['data']}"}
-        return made if kind == "train" else made | {f"train@{key}"}
-    if kind not in ("run", "study"):
-        return set()
-    reads = params["runs" if kind == "run" else "studies"][key]["reads"]
-    found = set()
-    for section, maker in {"networks": "information_plane", "runs": "run"}.items():
-        places = {f"{maker}@{name}": f"runs/{entry['paper']}/{name}" for name, entry in params[section].items()}
-        found |= {stage for stage, place in places.items() if f"{place}/".startswith(f"{reads}/")}
-    return found
+def needed(stage: str, waits: dict[str, set[str]]) -> set[str]:
+    """Return a stage with all that it waits for; waits: as status.waits gives it."""
+    return {stage}.union(*(needed(name, waits) for name in waits[stage]))
 
 
-def needed(stage: str, params: dict) -> set[str]:
-    """Return a stage with all that it waits for."""
-    return {stage}.union(*(needed(name, params) for name in before(stage, params)))
-
-
-def longest(stage: str, params: dict, hours: dict[str, float]) -> float:
+def longest(stage: str, waits: dict[str, set[str]], hours: dict[str, float]) -> float:
     """Return the hours of the longest chain of stages that ends in one: no number of machines makes it shorter."""
-    return hours.get(stage, 0.0) + max((longest(name, params, hours) for name in before(stage, params)), default=0.0)
+    return hours.get(stage, 0.0) + max((longest(name, waits, hours) for name in waits[stage]), default=0.0)
 
 
 def page(root: Path, found: list[Cost], where: str) -> str:
     """Return the page."""
-    params = runs.parameters(root, "paper")
+    waits = status.waits(root)
     hours = {cost.stage: cost.seconds * cost.factor / 3600 for cost in found if cost.seconds is not None}
     lines, missing = [], [cost.stage for cost in found if cost.seconds is None]
     for stage in sorted(cost.stage for cost in found if cost.stage.startswith("study@")):
-        parts = needed(stage, params)
-        one, chain = sum(hours.get(name, 0.0) for name in parts), longest(stage, params, hours)
+        parts = needed(stage, waits)
+        one, chain = sum(hours.get(name, 0.0) for name in parts), longest(stage, waits, hours)
         worst = max(parts, key=lambda name: hours.get(name, 0.0))
         lines.append(f"| {stage[6:]} | {one:.2f} | {max(chain, one / 64):.2f} | {worst} {hours.get(worst, 0.0):.2f} |")
     total, worst = sum(hours.values()), max(hours, key=hours.get)
-    chain = max(longest(stage, params, hours) for stage in hours)
+    chain = max(longest(stage, waits, hours) for stage in hours)
     rows = [f"| {c.stage} | {c.seconds:.1f} | {c.factor:.3g} | {hours[c.stage]:.2f} |" for c in found if c.seconds is not None]
     return TEXT.read_text().format(
         machine=where, studies="\n".join(lines), stages="\n".join(rows), total=total, chain=chain, speed=total / chain,

@@ -9,7 +9,6 @@ name=path paths of inputs, checked to exist; `out` is the folder the stage write
 """
 
 import argparse
-import hashlib
 import os
 import shutil
 import sys
@@ -26,6 +25,7 @@ import nbformat  # noqa: E402
 from lib.workbook import runs  # noqa: E402
 from pipelines.reporting.provenance import log_stage  # noqa: E402
 from pipelines.runner import outcome, terminal  # noqa: E402
+from pipelines.runner.hashes import changed, hashes  # noqa: E402
 from pipelines.runner.imports import Modules  # noqa: E402
 from pipelines.runner.kernel import execute  # noqa: E402
 from pipelines.runner.notebook_file import clean, declared, read_notebook, typed, write  # noqa: E402
@@ -45,17 +45,6 @@ def arguments(argv: list[str] | None) -> argparse.Namespace:
     args.paths = dict(args.paths)
     args.out = Path(args.paths.pop("out"))
     return args
-
-
-def digest(paths: list[Path]) -> dict[str, str]:
-    """Return the sha256 of every file at or under the paths."""
-    files = sorted(f for p in paths for f in (p.rglob("*") if p.is_dir() else [p]) if f.is_file())
-    return {str(f): hashlib.sha256(f.read_bytes()).hexdigest() for f in files if "__pycache__" not in f.parts}
-
-
-def changed(before: dict[str, str], after: dict[str, str]) -> list[str]:
-    """Return the files whose hash is not what it was, or that came or went."""
-    return sorted(name for name in before | after if before.get(name) != after.get(name))
 
 
 def chosen(notebook: nbformat.NotebookNode, args: argparse.Namespace) -> dict:
@@ -84,11 +73,11 @@ def run(args: argparse.Namespace) -> None:
     if moved := changed(code, Modules(Path()).of_notebook(notebook)):
         raise StageError(f"{', '.join(moved)} changed since this run began; run it again so that results match their code")
     watched = [source, *map(Path, args.paths.values())]
-    before, partial = digest(watched), Path(values["out"])
+    before, partial = hashes(watched), Path(values["out"])
     runs.remove(partial)
     partial.mkdir(parents=True)
     executed = execute(notebook, values, partial.with_suffix(".ipynb"))
-    moved = changed(before, digest(watched)) + changed(code, Modules(Path()).of_notebook(notebook))
+    moved = changed(before, hashes(watched)) + changed(code, Modules(Path()).of_notebook(notebook))
     if moved := moved or (["params.yaml"] if chosen(notebook, args) != values else []):
         raise StageError(f"{', '.join(moved)} changed while the stage ran; run it again so that results match their inputs")
     write(clean(executed), partial.with_suffix(".ipynb"))

@@ -13,7 +13,7 @@ from pipelines.reporting import papers
 from pipelines.reporting.bibliography import works
 from pipelines.runner import outcome
 
-PARTS = ("networks", "runs", "studies", "sweeps")  # sections whose stages can be a paper's
+SECTIONS = ("networks", "runs", "studies", "sweeps")  # sections whose stages can be a paper's
 
 
 def belongings(paper: str, root: Path) -> dict[str, list[str]]:
@@ -43,7 +43,7 @@ def stages(place: Path, root: Path) -> list[str]:
     params, found = runs.parameters(root), []
     for name, stage in runs.read_yaml(root / "dvc.yaml")["stages"].items():
         section = stage.get("foreach", "").strip("${}")
-        entries = params[section] if section in PARTS else {}
+        entries = params[section] if section in SECTIONS else {}
         found += [f"{name}@{key}" for key, entry in entries.items() if _belongs(entry, place)]
     return found
 

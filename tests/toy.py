@@ -8,6 +8,7 @@ from pathlib import Path
 
 import nbformat
 
+from pipelines.reporting.papers import END, START
 from tests import ROOT
 
 PARAMETERS = 'epochs = 3\nrate = 0.5\nwait = 0.0\nmode = "ok"\nseeds = [0]\nraw = "raw.txt"\nout = "build/scratch/toy"'
@@ -49,6 +50,14 @@ STAGES = """stages:
 """
 
 
+LEDGER = """
+row = {
+    "id": "a", "part": "discrete", "source": "a2020", "where": "Fig. 1", "says": "it is so", "published": "so", "rule": "r",
+    "measured": 1.0, "spread": None, "seeds": 5, "scale": "embedded", "data": "toys", "verdict": "holds",
+}
+"""  # the code of a row, which a notebook may change and write
+
+
 class Toy:
     """The workbook and the commands that tests give in it."""
 
@@ -86,6 +95,11 @@ class Toy:
         return subprocess.Popen(
             [sys.executable, "-m", *COMMAND], cwd=self.root, env=self.environment, stderr=subprocess.PIPE, text=True
         )
+
+    def describe(self) -> None:
+        """Give it what a run that is accepted describes: a README with its table of papers, and a bibliography."""
+        (self.root / "README.md").write_text(f"# Toys\n\n{START}\n{END}\n")
+        (self.root / "references.bib").write_text("@article{a2020,\n  title = {On toys},\n  year = {2020},\n}\n")
 
     def change(self, name: str, old: str, new: str) -> None:
         text = (self.root / name).read_text()

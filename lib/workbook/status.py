@@ -5,7 +5,8 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ import pandas as pd
 from lib.workbook import runs
 
 if TYPE_CHECKING:
+    from dvc.repo.index import Index
     from dvc.stage import Stage
 
 NAMED = re.compile(r"reports/notebooks/(\S+)\.ipynb")
@@ -28,19 +30,33 @@ OPERATORS = {
 }
 
 
-def commands(root: Path) -> dict[str, str]:
-    """Return stage -> its command, for every stage that DVC makes of dvc.yaml, in its order.
-
-    Errors: ValueError with what DVC says where it cannot read its files.
-    """
+@contextmanager
+def _index(root: Path) -> "Iterator[Index]":
+    """What DVC makes of dvc.yaml. Errors: ValueError with what DVC says where it cannot read its files."""
     from dvc.exceptions import DvcException
     from dvc.repo import Repo
 
     try:
         with Repo(str(root), config={"core": {"no_scm": True}}) as repo:
-            return listed(repo.index.stages)
+            yield repo.index
     except DvcException as error:
         raise ValueError(causes(error)) from error
+
+
+def commands(root: Path) -> dict[str, str]:
+    """Return stage -> its command, for every stage that DVC makes of dvc.yaml, in its order.
+
+    Errors: ValueError with what DVC says where it cannot read its files.
+    """
+    with _index(root) as index:
+        return listed(index.stages)
+
+
+def waits(root: Path) -> dict[str, set[str]]:
+    """Return stage -> the stages whose outputs it reads. Errors: as of commands."""
+    with _index(root) as index:
+        graph = index.graph
+        return {stage.name: {*listed(graph.successors(stage))} for stage in graph if stage.cmd}
 
 
 def causes(error: BaseException | None) -> str:

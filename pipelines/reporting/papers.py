@@ -9,6 +9,7 @@ from pathlib import Path
 from lib.workbook import claims, runs
 from pipelines.runner.notebook_file import read_notebook
 
+START, END = "<!-- papers, as `make accept` writes them -->", "<!-- end of papers -->"  # lines of README
 NOT_ACCEPTED = "not accepted yet"  # a verdict that reports/reference.json lacks
 _SOURCES = re.compile(r"Source: ((?:\[[a-z0-9]+\][^\n\[]*)+)")
 
@@ -84,9 +85,14 @@ def methods(keys: Iterable[str], root: Path) -> dict[Path, list[str]]:
         if "experiments" in path.relative_to(root).parts:
             continue
         for name, text in _docstrings(ast.parse(path.read_text(encoding="utf-8"))):
-            if wanted & {key for group in _SOURCES.findall(text) for key in re.findall(r"\[([a-z0-9]+)\]", group)}:
+            if wanted & {*cited(text)}:
                 found.setdefault(path.relative_to(root), []).append(name)
     return found
+
+
+def cited(text: str) -> list[str]:
+    """Return the keys of the works that a text names as its `Source: [key]`, one or several."""
+    return [key for group in _SOURCES.findall(text) for key in re.findall(r"\[([a-z0-9]+)\]", group)]
 
 
 def _docstrings(tree: ast.Module) -> Iterator[tuple[str, str]]:
@@ -101,6 +107,28 @@ def _docstrings(tree: ast.Module) -> Iterator[tuple[str, str]]:
                 targets=[ast.Attribute(attr="__doc__", value=ast.Name(id=name))], value=ast.Constant(value=str(text))
             ):
                 yield name, text
+
+
+def by_part(root: Path) -> list[str]:
+    """Return the papers that make claims as lines of Markdown, a row a part, each linked to its folder from the root."""
+    parts: dict[str, list[str]] = {}
+    for path in runs.papers(root):
+        paper, part = path.parent.name, path.parent.parent.name
+        if asked(paper, root):
+            parts.setdefault(part, []).append(f"[{paper}]({path.parent.relative_to(root).as_posix()})")
+    return ["| part | papers |", "|---|---|", *(f"| {part} | {', '.join(found)} |" for part, found in parts.items())]
+
+
+def with_papers(text: str, root: Path) -> str:
+    """Return the text of README with the table of papers between its two marks.
+
+    Errors: ValueError for a text without them.
+    """
+    before, start, rest = text.partition(f"{START}\n")
+    _, end, after = rest.partition(END)
+    if not (start and end):
+        raise ValueError(f"README.md has no lines {START} and {END}, between which the table of papers stands")
+    return f"{before}{start}" + "\n".join(by_part(root)) + f"\n{end}{after}"
 
 
 def table(root: Path, beside: str = "..") -> list[str]:

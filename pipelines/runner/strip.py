@@ -1,8 +1,8 @@
 """Copy the source of every notebook, without outputs, to build/notebooks, and beside it what code of ours it runs.
 
 Stages depend on both: saving a notebook with new outputs in JupyterLab reruns nothing, and a change in lib reruns what imports
-it. As every stage waits for this one, and this one runs
-when a name in params.yaml changes, it also refuses what is no name before a shell reads it, by `dvc repro` too.
+it. Every stage waits for this one, which runs when a name in any file of parameters changes; so it refuses what is no name
+before a shell reads it, by `dvc repro` too.
 """
 
 import sys

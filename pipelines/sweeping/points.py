@@ -5,7 +5,6 @@ import json
 import math
 import random
 import re
-from collections.abc import Iterable
 from itertools import product
 from pathlib import Path
 from typing import NamedTuple
@@ -13,6 +12,7 @@ from typing import NamedTuple
 import nbformat
 
 from lib.workbook import runs
+from pipelines.runner.hashes import hashes
 from pipelines.runner.imports import Modules
 from pipelines.runner.notebook_file import declared, read_notebook, source, typed
 
@@ -125,17 +125,6 @@ def canonical(content: object) -> str:
     return json.dumps(content, sort_keys=True)
 
 
-def digest(paths: Iterable[Path]) -> str:
-    """Return one sha256 of the names and bytes of all files at or under the paths; a path that is missing counts as such."""
-    found = hashlib.sha256()
-    for path in sorted(map(Path, paths)):
-        for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
-            if "__pycache__" not in file.parts and not file.is_dir():
-                content = hashlib.sha256(file.read_bytes()).hexdigest() if file.exists() else "missing"
-                found.update(f"{file} {content}\n".encode())
-    return found.hexdigest()
-
-
 def keys(sweep: Sweep) -> list[str]:
     """Return what identifies each point: its parameters, the notebook, what it imports of lib, and the data that it reads.
 
@@ -145,5 +134,5 @@ def keys(sweep: Sweep) -> list[str]:
     own = canonical([[(cell.cell_type, cell.source) for cell in book.cells], Modules(Path()).of_notebook(book)])
     named = {v for values in sweep.values for v in values.values() if isinstance(v, str) and re.search(r"\w/\w", v)}
     given = [Path(v) for v in named if Path(v).exists() and not Path.cwd().is_relative_to(Path(v).resolve())]
-    shared = [own, digest([*map(Path, sweep.reads), *given])]
+    shared = [own, hashes([*map(Path, sweep.reads), *given])]
     return [hashlib.sha256(canonical([values, *shared]).encode()).hexdigest()[:20] for values in sweep.values]

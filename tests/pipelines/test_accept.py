@@ -6,10 +6,10 @@ import pytest
 from lib.workbook import runs
 from pipelines import ledger, replay
 from tests import ROOT
-from tests.toy import STAGES, Toy
+from tests.toy import LEDGER, STAGES, Toy
 
-JUDGED = """
-row = {"id": "a", "measured": 1.0, "spread": None, "rule": "r", "verdict": verdict, "scale": "embedded"}
+JUDGED = f"""{LEDGER}
+row["verdict"] = verdict
 runs.write_json(runs.folder("reports") / "claims.json", [row])
 """
 
@@ -28,6 +28,7 @@ def toy(tmp_path):
     book.cells[1].source += JUDGED
     nbformat.write(book, toy.root / "notebooks/toy.ipynb")
     (toy.root / "dvc.yaml").write_text(STAGES)
+    toy.describe()
     assert toy.python("-m", "dvc", "init", "--no-scm", "--quiet").returncode == 0
     return toy
 
@@ -44,6 +45,8 @@ def test_a_run_is_accepted_when_it_has_ended(toy):
     done = accepted(toy)
     assert done.returncode == 0, done.stderr
     assert "1 claims at scale embedded, 1 of them not as before\n  a: is new" in done.stdout
+    assert "| `a` | it is so | toys | holds |" in (toy.root / ledger.PAGE).read_text()
+    assert "| part | papers |" in (toy.root / "README.md").read_text()
     stored = runs.read_json(toy.root / ledger.REFERENCE)
     assert stored["embedded"]["claims"]["a"]["verdict"] == "holds" and "train@a" in stored["embedded"]["stages"]
     assert "0 of them not as before" in accepted(toy).stdout

@@ -9,11 +9,27 @@ from pipelines import costs
 from pipelines.reporting import papers
 from tests import ROOT
 
-NETWORK = {"paper": "f", "data": "d"}
-PARAMS = {
-    "networks": {"a": NETWORK, "b": NETWORK, "other": {"paper": "ff", "data": "e"}},
-    "runs": {"t": {"paper": "f", "reads": "runs/x/u"}, "u": {"paper": "x", "reads": "data/raw"}},
-    "studies": {"s": {"paper": "f", "reads": "runs/f"}, "one": {"paper": "f", "reads": "runs/f/t"}},
+GROWS = {
+    "sum of epochs": 1,
+    "d": 1,
+    "size": 2,
+    "stride": -1,
+    "rows": 1,
+    "kde_upper_adaptive.rows": 2,
+    "batch": 0,
+    "draws": 1,
+    "widths": 1,
+}
+WAITS = {
+    "study@s": {"information_plane@a", "information_plane@b", "run@t"},
+    "study@one": {"run@t"},
+    "information_plane@a": {"train@a", "prepare@d"},
+    "information_plane@b": {"train@b", "prepare@d"},
+    "train@a": {"prepare@d"},
+    "train@b": {"prepare@d"},
+    "run@t": {"run@u"},
+    "run@u": set(),
+    "prepare@d": set(),
 }
 HOURS = {
     "prepare@d": 1.0,
@@ -37,30 +53,30 @@ HOURS = {
         ("flights.rows", 600, 1200, 2.0),
         ("plans.batch", 64, [32, 64, 128], 3.0),
         ("budget.batch", 64, 128, 1.0),
-        ("plan.dropout", 0.0, 0.1, 1.0),
+        ("widths", [1], [2, 2], 2.0),
     ],
 )
 def test_a_stage_grows_with_each_change_by_its_power(name, old, new, factor):
-    assert costs.grown(name, old, new) == pytest.approx(factor)
+    assert costs.grown(name, old, new, GROWS) == pytest.approx(factor)
 
 
 def test_parts_beside_each_other_do_not_multiply():
     changes = [("draws", 5, 10), ("sets.a.plan.epochs", 10, 30), ("sets.b.plan.epochs", 10, 70), ("x_budget.epochs", 1, 4)]
-    assert costs.factor(changes) == pytest.approx(2 * 7) and costs.factor([]) == 1.0
-    assert costs.factor([("frame.stride", 6, 3), ("budget.epochs", 1, 5)]) == pytest.approx(10)
+    assert costs.factor(changes, GROWS) == pytest.approx(2 * 7) and costs.factor([], {}) == 1.0
+    assert costs.factor([("frame.stride", 6, 3), ("budget.epochs", 1, 5)], GROWS) == pytest.approx(10)
 
 
 def test_a_change_of_unknown_price_is_refused():
-    with pytest.raises(ValueError, match=re.escape("plan.depth changes between embedded and paper; say in GROWS")):
-        costs.grown("plan.depth", 1, 2)
+    with pytest.raises(ValueError, match=re.escape("plan.depth changes between embedded and paper; say in `grows` beside it")):
+        costs.grown("plan.depth", 1, 2, GROWS)
 
 
 def test_a_chain_takes_what_it_takes():
-    assert costs.longest("study@s", PARAMS, HOURS) == 1 + 7 + 0.5
-    assert costs.longest("study@s", PARAMS, HOURS | {"run@t": 8.0}) == 3 + 8
+    assert costs.longest("study@s", WAITS, HOURS) == 1 + 7 + 0.5
+    assert costs.longest("study@s", WAITS, HOURS | {"run@t": 8.0}) == 3 + 8
     planes = {f"{kind}@{name}" for kind in ("train", "information_plane") for name in "ab"}
-    assert costs.needed("study@s", PARAMS) == {"study@s", "prepare@d", *planes, "run@t", "run@u"}
-    assert costs.needed("study@one", PARAMS) == {"study@one", "run@t", "run@u"}
+    assert costs.needed("study@s", WAITS) == {"study@s", "prepare@d", *planes, "run@t", "run@u"}
+    assert costs.needed("study@one", WAITS) == {"study@one", "run@t", "run@u"}
 
 
 def test_every_change_of_paper_scale_has_its_price(tmp_path):

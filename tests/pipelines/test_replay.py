@@ -9,7 +9,7 @@ import pytest
 
 from lib.workbook import runs
 from pipelines import replay
-from tests.toy import STAGES, Toy
+from tests.toy import LEDGER, STAGES, Toy
 
 pytestmark = pytest.mark.programs
 
@@ -18,8 +18,8 @@ STAGE = {"cmd": "run", "params": {"params.yaml": {"seeds": [0]}}, "deps": {"lib"
 LATER = {"cmd": "run", "params": {}, "deps": {"runs/a": "b"}, "outs": {"reports": "c"}}
 STATE = {"machine": {"torch": "2.1"}, "stages": {"train": STAGE, "study": LATER}, "claims": {"gap": CLAIM}}
 SEEDED = 'import torch\ntorch.manual_seed(seeds[0])\nwide = torch.backends.cpu.get_cpu_capability() != "DEFAULT"\n'
-JUDGED = """
-row = {"id": "drawn", "measured": 0.5 + 0.01 * wide, "spread": 0.1, "rule": rule, "verdict": "holds"}
+JUDGED = f"""{LEDGER}
+row |= {{"id": "drawn", "measured": 0.5 + 0.01 * wide, "spread": 0.1, "rule": rule}}
 runs.write_json(runs.folder("reports") / "claims.json", [row])
 runs.write_json(folder / "drawn.json", [torch.rand(()).item(), bool(wide)])
 """
@@ -99,6 +99,7 @@ def accepted(tmp_path_factory):
     book.cells[1].source = SEEDED + book.cells[1].source + JUDGED
     nbformat.write(book, toy.root / "notebooks/toy.ipynb")
     (toy.root / "dvc.yaml").write_text(STAGES)
+    toy.describe()
     (toy.root / ".gitignore").write_text("/runs/\n/build/\n/reports/*\n!/reports/reference.json\n__pycache__/\n")
     git(toy, "init", "--quiet")
     assert toy.python("-m", "dvc", "init", "--quiet").returncode == 0
