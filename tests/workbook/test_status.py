@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from lib.workbook import status as board
+from tests import ROOT
 
 PARAMS = "scale: embedded\nseeds: [0]\nruns: {a: {}, b: {}, c: {}}\n"
 STAGES = """stages:
@@ -136,3 +137,10 @@ def test_rows_are_sorted_and_missing_values_come_last():
 def test_conditions_that_say_nothing_are_refused(where, message):
     with pytest.raises(ValueError, match=re.escape(message)):
         board.picked(TABLE, where=where)
+
+
+def test_a_stage_waits_for_what_writes_what_it_reads():
+    waits = board.waits(ROOT)
+    assert waits["run@spectra"] == {"strip", "run@trajectories"} and waits["prepare@diabetes"] == {"strip"}
+    assert waits["information_plane@tanh"] == {"strip", "train@tanh", "prepare@twelve_bit"}
+    assert waits.keys() == board.commands(ROOT).keys() and set().union(*waits.values()) <= waits.keys()
