@@ -5,6 +5,7 @@ import json
 import re
 import subprocess
 import sys
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -54,7 +55,8 @@ def commands(root: Path) -> dict[str, str]:
 
 def waits(root: Path) -> dict[str, set[str]]:
     """Return stage -> the stages whose outputs it reads. Errors: as of commands."""
-    with _index(root) as index:
+    with _index(root) as index, warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of a library, in what DVC calls
         graph = index.graph
         return {stage.name: {*listed(graph.successors(stage))} for stage in graph if stage.cmd}
 
