@@ -4,7 +4,7 @@ python -m pipelines.costs [--log build/logs/stages.csv]   the log of a finished 
 
 A stage is taken to grow as the product over the parameters that the scale `paper` changes, each by its power in `grows`, which
 stands beside them: {epochs: 1, stride: -1, rate: 0}. A list counts by its length, and as `sum of epochs` by its sum. Of parts
-beside each other (data sets, tasks, systems, budgets) the one that grows most is taken for all. An estimate from above.
+beside each other (data sets, tasks, systems) the one that grows most is taken for all. An estimate from above.
 """
 
 import argparse
@@ -71,8 +71,8 @@ def factor(changes: Iterable[tuple[str, object, object]], grows: dict[str, float
     """Return by what factor a stage grows with all changes: those of every part, times the most that one part grows."""
     parts: dict[str, float] = {"": 1.0}
     for name, old, new in changes:
-        found = re.search(r"(?:^|\.)(?:sets|tasks|systems)\.([^.]+)|([^.]+_budget)\.", name)
-        part = (found[1] or found[2]) if found else ""
+        found = re.search(r"(?:^|\.)(?:sets|tasks|systems)\.([^.]+)", name)
+        part = found[1] if found else ""
         parts[part] = parts.get(part, 1.0) * grown(name, old, new, grows)
     return parts.pop("") * max(parts.values(), default=1.0)
 

@@ -45,7 +45,7 @@ HOURS = {
     ("name", "old", "new", "factor"),
     [
         ("plan.epochs", 100, 8000, 80.0),
-        ("swing_budget.epochs", [30, 50], [30, 130], 2.0),
+        ("budget.epochs", [30, 50], [30, 130], 2.0),
         ("tasks.normal.d", [1], [1, 2, 3], 3.0),
         ("budget.size", 16, 32, 4.0),
         ("frame.stride", 7, 1, 7.0),
@@ -61,7 +61,7 @@ def test_a_stage_grows_with_each_change_by_its_power(name, old, new, factor):
 
 
 def test_parts_beside_each_other_do_not_multiply():
-    changes = [("draws", 5, 10), ("sets.a.plan.epochs", 10, 30), ("sets.b.plan.epochs", 10, 70), ("x_budget.epochs", 1, 4)]
+    changes = [("draws", 5, 10), ("sets.a.plan.epochs", 10, 30), ("sets.b.plan.epochs", 10, 70)]
     assert costs.factor(changes, GROWS) == pytest.approx(2 * 7) and costs.factor([], {}) == 1.0
     assert costs.factor([("frame.stride", 6, 3), ("budget.epochs", 1, 5)], GROWS) == pytest.approx(10)
 
