@@ -122,3 +122,15 @@ def few(train: Rows, count: int, seed: int) -> Rows:
     order = torch.randperm(len(train.y), generator=torch.Generator().manual_seed(seed))
     own = torch.cat([order[train.y[order] == k][:count] for k in train.y.unique()])
     return Rows(train.x[own], train.y[own])
+
+
+def add_levels(methods: pd.DataFrame, levels: pd.DataFrame, *, level: int) -> pd.DataFrame:
+    """Return `methods` with what each comes to at few effective concepts, by the rows of `levels`.
+
+    five: accuracy at `level` of them; thirty: mean over capacity.LEVELS, 5 to 30; reached: how many of these it has.
+    """
+    same = ["rho", "seed", "method"]
+    low = levels[levels.level == level].rename(columns={"accuracy": "five"})
+    rungs = levels[levels.level.isin(capacity.LEVELS)].groupby(same)
+    to_thirty = rungs.agg(thirty=("accuracy", "mean"), reached=("reached", "sum")).reset_index()
+    return methods.merge(low[[*same, "five"]], how="left").merge(to_thirty, how="left")

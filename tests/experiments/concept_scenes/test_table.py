@@ -49,3 +49,16 @@ def test_tables_of_seeds_come_together(monkeypatch):
     assert made["methods"].groupby("seed").size().tolist() == [2, 2]
     assert set(made["shots"].shots) == {0, 1, 2, 4, 8, 16} and set(made["levels"].level) == {1, 2, 3, 5, 10, 15, 20, 25, 30}
     assert isinstance(DATA.concepts, Words)
+
+
+def test_levels_join_the_methods_of_their_own_seed_and_knob():
+    same = {"rho": 0.0, "seed": 20, "method": "CMS"}
+    other, net = same | {"rho": 0.95}, same | {"method": "net"}
+    methods_table = pd.DataFrame([same, other, net]).assign(accuracy=0.5)
+    rows = [same | {"level": k, "accuracy": k / 100, "reached": k <= 10} for k in concepts.RUNGS]
+    rows += [other | {"level": k, "accuracy": 0.9, "reached": False} for k in concepts.RUNGS]
+    found = concepts.add_levels(methods_table, pd.DataFrame(rows), level=5)
+    assert found.five.tolist()[:2] == [0.05, 0.9] and math.isnan(found.five[2])
+    assert math.isclose(found.thirty[0], 0.175) and found.reached.tolist()[:2] == [2, 0]
+    assert concepts.add_levels(methods_table, pd.DataFrame(rows), level=3).five[0] == 0.03
+    assert found.accuracy.tolist() == [0.5] * 3
