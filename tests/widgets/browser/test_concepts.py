@@ -34,18 +34,20 @@ def test_a_menu_shows_where_another_concept_comes_from(asked):
 @browser
 def test_a_click_on_a_concept_is_a_correction(asked):
     panel = asked.locator(".jupyter-widgets svg").nth(1)
-    button = asked.locator("button.jupyter-button").first
-    name, before = button.text_content(), panel.locator("rect title").all_text_contents()
+    button, titles = asked.locator("button.jupyter-button").first, panel.locator("rect title")
+    name, before = button.text_content(), titles.all_text_contents()
     button.click()
     expect(button).to_have_text(f"{name}: there", timeout=10_000)
-    there = panel.locator("rect title").all_text_contents()
+    expect(titles).not_to_have_text(before, timeout=10_000)  # the panel is drawn after the button
+    there = titles.all_text_contents()
     button.click()
     expect(button).to_have_text(f"{name}: absent", timeout=10_000)
-    absent = panel.locator("rect title").all_text_contents()
-    assert len({tuple(sorted(titles)) for titles in (before, there, absent)}) == 3, "the classes do not follow what is said"
+    expect(titles).not_to_have_text(there, timeout=10_000)
+    absent = titles.all_text_contents()
+    assert len({tuple(sorted(read)) for read in (before, there, absent)}) == 3, "the classes do not follow what is said"
     button.click()
     expect(button).to_have_text(name, timeout=10_000)
-    assert panel.locator("rect title").all_text_contents() == before
+    expect(titles).to_have_text(before, timeout=10_000)
     assert re.search(r"read as \w+ \w+, corrected \w+ \w+, true \w+ \w+", panel.text_content())
 
 
