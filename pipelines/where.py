@@ -29,6 +29,7 @@ def belongings(paper: str, root: Path) -> dict[str, list[str]]:
         "experiments": _modules(root, "lib/experiments", paper),
         "tests": _modules(root, "tests/experiments", paper, "test_"),
         "stages": stages(known[paper], root),
+        "reads": _reads(paper, root / known[paper]),
         "results": _results(paper, known[paper], root),
         "recorded": _found(root, "reports/recorded", [f"{paper}.json", f"{paper}-*.json"]),
         "works": [f"{key}: {titles[key]['title']} ({titles[key]['year']})" for key in keys],
@@ -51,6 +52,13 @@ def stages(place: Path, root: Path) -> list[str]:
 def _belongs(entry: dict, place: Path) -> bool:
     notebook = Path("notebooks", entry.get("notebook", ""))
     return entry.get("paper") == place.name or notebook.parent == place
+
+
+def _reads(paper: str, folder: Path) -> list[str]:
+    """Return the data and the results of other papers that its runs and studies read."""
+    told = runs.read_yaml(folder / "params.yaml")
+    found = [entry["reads"] for kind in ("runs", "studies") for entry in (told.get(kind) or {}).values()]
+    return [place for place in dict.fromkeys(found) if not f"{place}/".startswith(f"runs/{paper}/")]
 
 
 def _results(paper: str, place: Path, root: Path) -> list[str]:

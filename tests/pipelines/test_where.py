@@ -38,11 +38,16 @@ def test_every_experiment_record_and_stage_of_a_paper_is_told_once():
     assert sorted(listed("stages")) == sorted(f"{stage}@{key}" for stage, kind in named.items() for key in params[kind])
 
 
+def test_what_a_paper_reads_of_others_is_told():
+    assert where.belongings("labo", ROOT)["reads"] == ["runs/concept_scenes/methods"]
+    assert where.belongings("koopman_spectra", ROOT)["reads"] == ["runs/systems/trajectories"]
+
+
 def test_a_paper_is_printed_under_short_headings(capsys):
     assert where.main(["lossy_compression"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert [line for line in lines if not line.startswith(" ")][:6] == [
-        *("notebooks", "parameters", "experiments", "tests", "stages", "results")
+    assert [line for line in lines if not line.startswith(" ")][:7] == [
+        *("notebooks", "parameters", "experiments", "tests", "stages", "reads", "results")
     ]
     wanted = {
         "  notebooks/information/lossy_compression/params.yaml",

@@ -112,3 +112,14 @@ def test_every_claim_and_every_work_of_the_workbook_belongs_to_a_paper():
         assert sum(map(len, found)) == len(wanted) and {k: v for one in found for k, v in one.items()} == wanted
     named = {key for paper in PAPERS for key in papers.sources(paper, ROOT)}
     assert named == set(verdicts()) and named <= set(works(ROOT / "references.bib"))
+
+
+def test_readme_has_the_papers_that_make_claims(toy):
+    (toy / "params.yaml").write_text("scale: smoke\n")
+    assert papers.by_part(toy)[2:] == ["| discrete | [toy](notebooks/discrete/toy) |"]
+    text = papers.with_papers(f"a\n{papers.START}\nold\n{papers.END}\nb\n", toy)
+    assert text == "\n".join(["a", papers.START, *papers.by_part(toy), papers.END, "b", ""])
+    with pytest.raises(ValueError, match="README.md has no lines <!-- papers, as"):
+        papers.with_papers("a\n", toy)
+    own = (ROOT / "README.md").read_text()
+    assert papers.with_papers(own, ROOT) == own, "`make accept` writes the table of papers"
