@@ -7,6 +7,7 @@ import pytest
 
 from lib.workbook import claims, runs
 from pipelines import accept, ledger
+from pipelines.reporting import papers
 from tests import ROOT
 
 
@@ -55,6 +56,7 @@ def run(tmp_path, monkeypatch):
     Path("reports/studies/q/own/figures").mkdir(parents=True)
     Path("params.yaml").write_text("scale: embedded\nstudies: {own: {paper: q, hero: drawn}, other: {paper: q}}\n")
     Path("references.bib").write_text("@article{x,\n  title = {On {X}},\n  year = {2020}\n}\n")
+    Path("README.md").write_text(f"{papers.START}\n{papers.END}\n")
     Path("reports/studies/q/own/figures/drawn.svg").write_text("<svg/>")
     runs.write_json(ledger.CLAIMS, ROWS)
     accepted = {"claims": {name: {"verdict": "holds"} for name in "ab"}}
@@ -72,3 +74,4 @@ def test_what_is_accepted_at_the_embedded_scale_is_shown(run):
     page = Path("reports/verdicts.md").read_text()
     assert "| [On X](#x) (2020) | 1 | 1 | 0 |" in page and "| `a` | &#124;p&#124; grows | toy | holds |" in page
     assert [path.name for path in Path("reports/figures").iterdir()] == ["drawn.svg"]
+    assert Path("README.md").read_text() == "\n".join([papers.START, *papers.by_part(Path()), papers.END, ""])
