@@ -119,7 +119,7 @@ def test_readme_has_the_papers_that_make_claims(toy):
     assert papers.by_part(toy)[2:] == ["| discrete | [toy](notebooks/discrete/toy) |"]
     text = papers.with_papers(f"a\n{papers.START}\nold\n{papers.END}\nb\n", toy)
     assert text == "\n".join(["a", papers.START, *papers.by_part(toy), papers.END, "b", ""])
-    with pytest.raises(ValueError, match="README[.]md has no lines <!-- papers, as"):
+    with pytest.raises(ValueError, match=r"README\.md has no lines <!-- papers, as"):
         papers.with_papers("a\n", toy)
     own = (ROOT / "README.md").read_text()
     assert papers.with_papers(own, ROOT) == own, "`make accept` writes the table of papers"
