@@ -170,6 +170,7 @@ def test_a_title_that_asks_ends_with_its_question_mark(workbook):
     pages = [path.read_text() for path in (workbook / "reports/pages").glob("*.html")]
     assert any("?</strong>" in page for page in pages) and any(".</strong>" in page for page in pages)
     assert not any("?.</strong>" in page for page in pages)
+    assert any("Tables behind them: <a" in page for page in pages) and not any("Tables behind them: ." in page for page in pages)
 
 
 def test_a_study_without_claims_has_no_table_of_verdicts(workbook):
