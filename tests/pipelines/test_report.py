@@ -170,7 +170,12 @@ def test_a_title_that_asks_ends_with_its_question_mark(workbook):
     pages = [path.read_text() for path in (workbook / "reports/pages").glob("*.html")]
     assert any("?</strong>" in page for page in pages) and any(".</strong>" in page for page in pages)
     assert not any("?.</strong>" in page for page in pages)
-    assert any("Tables behind them: <a" in page for page in pages) and not any("Tables behind them: ." in page for page in pages)
+
+
+def test_tables_are_named_where_a_study_stores_some(workbook):
+    pages = [path.read_text() for path in (workbook / "reports/pages").glob("*.html")]
+    named = [page.partition("Tables behind them: ")[2] for page in pages if "Tables behind them" in page]
+    assert len(named) > 10 and all(text.startswith("<a ") for text in named)
 
 
 def test_a_study_without_claims_has_no_table_of_verdicts(workbook):
