@@ -114,10 +114,16 @@ def rule(told: Mapping, where: str) -> Rule:
             f"rule {dict(told)} of {where} must be {{NAME: bar, of: what is compared}} with one NAME of {', '.join(RULES)}, "
             f"and beside it at most {', '.join(sorted({'least', *known}))}"
         )
-    try:
-        made = RULES[names[0]](told[names[0]], told["of"], **options)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"rule {dict(told)} of {where} needs numbers: {error}") from error
+    bar = told[names[0]]
+    numbers = [*(bar if isinstance(bar, list) else [bar]), *options.values()]
+    odd = [x for x in numbers if isinstance(x, bool) or not isinstance(x, int | float) or not math.isfinite(x)]
+    if odd or len(numbers) - len(options) != (2 if names == ["between"] else 1):
+        raise ValueError(f"rule {dict(told)} of {where} needs numbers: one as its bar, [low, high] for between")
+    if not 0 < options.get("share", 1) <= 1:
+        raise ValueError(
+            f"rule {dict(told)} of {where}: share: {options['share']} is no share of the seeds; give one in (0, 1]"
+        )
+    made = RULES[names[0]](bar, told["of"], **options)
     least = told.get("least", made.least)
     if type(least) is not int or least < 1:
         raise ValueError(f"rule {dict(told)} of {where}: least: {least!r} is no number of seeds; give one of 1 or more")
@@ -155,6 +161,8 @@ def read(path: str | Path, study: str, data: Collection[str] | None = None) -> L
 
     Errors: ValueError for what is no claim, an id twice, an unknown rule, and data of which no group is.
     """
+    if not at(path).exists():
+        raise ValueError(f"{path} does not exist; the claims of {study} stand there, `{study}: []` where it makes none")
     told, part = read_yaml(at(path)), Path(path).parent.parent.name
     if study not in told:
         raise ValueError(f"{path} has no claims of {study!r}; it has those of {', '.join(told) or 'none'}")

@@ -155,7 +155,12 @@ def test_judges_what_has_claims_and_nothing_else(told):
         ("of: way", "of: way, within: 1", "beside it at most least, share"),
         ("above: 0.1", "above: 0.1, below: 1", "must be {NAME: bar"),
         ("above: 0.1", "above: much", "needs numbers"),
+        ("above: 0.1", "above: true", "needs numbers"),
+        ("above: 0.1", "above: .nan", "needs numbers"),
+        ("above: 0.1", "above: [0, 1]", "needs numbers"),
         ("[0, 1]", "[0, 1, 2]", "needs numbers"),
+        ("[0, 1]", "1", "needs numbers"),
+        ("share: 0.6", "share: 80", "share: 80 is no share of the seeds"),
         ("share: 0.6", "share: most", "needs numbers"),
         ("least: 3", "least: 0", "least: 0 is no number of seeds"),
         ("where: eq. 1, ", "", "claim 'one' of .* has or lacks where; a claim has data, published,"),
@@ -173,6 +178,11 @@ def test_refuses_what_is_no_claim(told, old, new, message):
     path = told(TOLD.replace(old, new, 1))
     with pytest.raises(ValueError, match=message):
         claims.read(path, "toy")
+
+
+def test_refuses_claims_that_are_not_there(tmp_path):
+    with pytest.raises(ValueError, match=r"claims\.yaml does not exist; the claims of toy stand there, `toy: \[\]` where"):
+        claims.read(tmp_path / "claims.yaml", "toy")
 
 
 def test_refuses_data_of_which_no_claim_is(told):
