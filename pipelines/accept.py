@@ -44,7 +44,7 @@ def show_embedded() -> None:
     """Write the page of verdicts and README's table of papers, and copy the figures that README shows."""
     ledger.PAGE.write_text(ledger.page(runs.read_json(replay.CLAIMS)))
     README.write_text(papers.with_papers(README.read_text(encoding="utf-8"), Path()), encoding="utf-8")
-    for name, study in runs.parameters(Path.cwd())["studies"].items():
+    for name, study in runs.parameters(Path.cwd()).get("studies", {}).items():
         if "hero" in study:
             FIGURES.mkdir(exist_ok=True)
             figure = Path("reports/studies") / study["paper"] / name / f"figures/{study['hero']}.svg"

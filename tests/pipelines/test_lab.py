@@ -4,6 +4,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -27,9 +28,19 @@ pytestmark = pytest.mark.programs
 START = "/lab/tree/notebooks/start_here.ipynb"
 
 
+def listens(log: str) -> bool:
+    """Say whether an address was printed at which connections are taken; it is printed a moment before."""
+    told = re.search(r"127\.0\.0\.1:(\d+)", log)
+    try:
+        socket.create_connection(("127.0.0.1", int(told[1])), timeout=5).close()
+    except (TypeError, OSError):
+        return False
+    return True
+
+
 @contextmanager
 def running(folder: Path, home: Path, options: str = "", **variables: str):
-    """`make lab` in a folder, less make; yields what it prints, once it has printed its address."""
+    """`make lab` in a folder, less make; yields what it prints, once it listens at the address that it has printed."""
     environment = os.environ | {"HOME": str(home), "JUPYTER_RUNTIME_DIR": str(home / "run")} | variables
     environment["HOURGLASS_ARGS"] = f"--no-browser --port 0 {options}"
     environment.pop("PYTHONPATH", None)
@@ -37,7 +48,7 @@ def running(folder: Path, home: Path, options: str = "", **variables: str):
         process = subprocess.Popen([sys.executable, "-m", "pipelines.lab"], cwd=folder, env=environment, stderr=log)
     try:
         until = time.monotonic() + 90
-        while "127.0.0.1" not in (home / "log").read_text():
+        while not listens((home / "log").read_text()):
             assert time.monotonic() < until and process.poll() is None, (home / "log").read_text()
             time.sleep(0.2)
         yield (home / "log").read_text()
