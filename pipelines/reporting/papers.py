@@ -66,7 +66,8 @@ def verdicts(paper: str, root: Path) -> tuple[str, dict[str, str]]:
         scales = ", ".join(sorted({row["scale"] for row in rows})) or "any"
         return f"as the last run found, scale {scales}", {row["id"]: row["verdict"] for row in rows}
     accepted = runs.read_json(root / "reports/reference.json").get("embedded", {"claims": {}})["claims"]
-    names = [name for name in asked(paper, root) if name in accepted or name in asked(paper, root, ())]
+    once = asked(paper, root, ())
+    names = [name for name in asked(paper, root) if name in accepted or name in once]
     told = {name: accepted[name]["verdict"] if name in accepted else NOT_ACCEPTED for name in names}
     return "as accepted at the scale embedded", told
 
