@@ -12,11 +12,12 @@ from pipelines.reporting import provenance
 
 USUAL = Path(__file__).with_name("usual_seconds.csv")  # scale, stage, seconds, as measured on two cores
 UNKNOWN = 2.0  # seconds of a stage that nobody has measured
+AROUND = 3.5  # seconds that DVC and a new process take around each, which no log of a stage holds
 ENOUGH = 5.0  # seconds of stages that have run from which on their pace says something about the rest
 
 
 def usual(root: Path, commands: dict[str, str]) -> dict[str, float]:
-    """Return the seconds of every stage at the scale of params.yaml: its last run here, or else its usual time.
+    """Return the seconds of every stage at the scale of params.yaml, and around it: its last run here, or its usual time.
 
     commands: of every stage, as board.commands gives them.
     """
@@ -25,7 +26,7 @@ def usual(root: Path, commands: dict[str, str]) -> dict[str, float]:
         known = {row["stage"]: float(row["seconds"]) for row in csv.DictReader(file) if row["scale"] == scale}
     here = provenance.logged(root / provenance.LOG, scale)
     known |= {stage: here[name][1] for stage, name in status.notebooks(commands).items() if name in here}
-    return {stage: known.get(stage, UNKNOWN) for stage in commands}
+    return {stage: known.get(stage, UNKNOWN) + AROUND for stage in commands}
 
 
 def to_go(expected: dict[str, float], taken: dict[str, float], seen: set[str]) -> float:
