@@ -8,7 +8,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from lib.workbook import claims, runs
-from pipelines import paper
+from pipelines import costs, paper
 from pipelines.runner import workspace
 from pipelines.runner.notebook_file import clean, read_notebook, source, write
 from tests import ROOT
@@ -57,6 +57,11 @@ def test_a_paper_is_its_files_and_one_line_of_dvc_yaml(laid):
     assert all(f"  {path}\n" in said for path in LAID) and "make repro" in said and "references.bib" in said
     assert not [path for path in LAID if b"PAPER" in after[path] or b"PART" in after[path]]
     assert not list((copy / "build/partial").glob("*"))
+
+
+def test_its_cost_at_the_papers_size_can_be_told(laid):
+    small, large = (runs.parameters(laid[0], scale)["runs"][NAME] for scale in ("embedded", "paper"))
+    assert costs.factor(costs.leaves(small, large), large["grows"]) == pytest.approx(11110 / 1110)
 
 
 def test_it_keeps_the_rules_of_the_house(laid):
