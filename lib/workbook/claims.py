@@ -15,6 +15,7 @@ A paper's claims.yaml has them, written before the run: study -> groups of claim
 
 import inspect
 import math
+import re
 import statistics
 import textwrap
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -23,7 +24,7 @@ from typing import NamedTuple
 
 from lib.stats import episodes
 from lib.stats.intervals import interval
-from lib.workbook.runs import PARTS, at, read_yaml, write_json
+from lib.workbook.runs import PARTS, at, check_name, read_yaml, write_json
 
 VERDICTS = HOLDS, FAILS, TOO_SMALL = "holds", "fails", "not at this scale"
 DIGITS = 4  # of a measured value, as they are printed
@@ -106,28 +107,39 @@ def rule(told: Mapping, where: str) -> Rule:
 
     Errors: ValueError for an unknown rule or option, a missing `of`, or a bar that is none.
     """
-    names = [name for name in told if name in RULES]
+    told, names = dict(told), [name for name in told if name in RULES]
+    taken = inspect.signature(RULES[names[0]]).parameters if len(names) == 1 else {}
+    known = {name for name, option in taken.items() if option.kind is option.KEYWORD_ONLY}
+    needed = {name for name in known if taken[name].default is inspect.Parameter.empty}
     options = {key: value for key, value in told.items() if key not in {*names, "of", "least"}}
-    known = inspect.signature(RULES[names[0]]).parameters.keys() - {"bar", "what"} if len(names) == 1 else set()
-    if len(names) != 1 or not isinstance(told.get("of"), str) or options.keys() - known:
+    if not taken or not isinstance(told.get("of"), str) or options.keys() - known or needed - options.keys():
         raise ValueError(
-            f"rule {dict(told)} of {where} must be {{NAME: bar, of: what is compared}} with one NAME of {', '.join(RULES)}, "
-            f"and beside it at most {', '.join(sorted({'least', *known}))}"
+            f"rule {told} of {where} must be {{NAME: bar, of: what is compared}} with one NAME of {', '.join(RULES)}; "
+            f"beside it {', '.join(sorted(needed)) or 'nothing'} is needed, and {', '.join(sorted({'least', *known}))} allowed"
         )
-    bar = told[names[0]]
-    numbers = [*(bar if isinstance(bar, list) else [bar]), *options.values()]
-    odd = [x for x in numbers if isinstance(x, bool) or not isinstance(x, int | float) or not math.isfinite(x)]
-    if odd or len(numbers) - len(options) != (2 if names == ["between"] else 1):
-        raise ValueError(f"rule {dict(told)} of {where} needs numbers: one as its bar, [low, high] for between")
-    if not 0 < options.get("share", 1) <= 1:
-        raise ValueError(
-            f"rule {dict(told)} of {where}: share: {options['share']} is no share of the seeds; give one in (0, 1]"
-        )
-    made = RULES[names[0]](bar, told["of"], **options)
-    least = told.get("least", made.least)
-    if type(least) is not int or least < 1:
-        raise ValueError(f"rule {dict(told)} of {where}: least: {least!r} is no number of seeds; give one of 1 or more")
+    bar, (name,) = told[names[0]], names
+    if fault := _fault(name, bar, options):
+        raise ValueError(f"rule {told} of {where} {fault}")
+    made = RULES[name](bar, told["of"], **options)
+    least, fewest = told.get("least", made.least), 2 if name in ("mean_above", "spread_above") else 1
+    if type(least) is not int or least < fewest:
+        raise ValueError(f"rule {told} of {where}: least: {least!r} is no number of seeds for it; give {fewest} or more")
     return made._replace(least=least)
+
+
+def _fault(name: str, bar: object, options: Mapping) -> str:
+    """Return what is wrong with the numbers of a rule, or nothing."""
+    bars = bar if name == "between" else [bar]
+    numbers = [*bars, *options.values()] if isinstance(bars, list) else [bars]
+    if not all(type(number) in (int, float) and math.isfinite(number) for number in numbers):
+        return "needs numbers: one as its bar, [low, high] for between"
+    if name == "between" and not (len(numbers) - len(options) == 2 and bars[0] < bars[1]):
+        return "needs two numbers, [low, high], the low one first"
+    if not 0 < options.get("share", 1) <= 1:
+        return f"has share: {options['share']}, which is no share of the seeds; give one in (0, 1]"
+    if options.get("within", 0) < 0 or (name == "exact" and bar < 0):
+        return "has a tolerance below 0, which nothing meets"
+    return ""
 
 
 class Ledger(NamedTuple):
@@ -139,7 +151,10 @@ class Ledger(NamedTuple):
     def table(self, *, width: int = 76) -> str:
         """Return every claim and its rule as text: id, what is said, by which rule it will be judged."""
         longest = max(map(len, self.claims), default=0)
-        lines = [_beside(f"{c.id:<{longest}} ", [_sentence(c), f"holds if {c.rule.says}"], width) for c in self.claims.values()]
+        lines = [
+            _beside(f"{c.id:<{longest}} ", [_sentence(c._asdict()), f"holds if {c.rule.says}"], width)
+            for c in self.claims.values()
+        ]
         return "\n".join(lines)
 
     def judge(self, values: Mapping[str, Iterable[float]], *, scale: str) -> list[dict]:
@@ -166,10 +181,11 @@ def read(path: str | Path, study: str, data: Collection[str] | None = None) -> L
     told, part = read_yaml(at(path)), Path(path).parent.parent.name
     if study not in told:
         raise ValueError(f"{path} has no claims of {study!r}; it has those of {', '.join(told) or 'none'}")
-    found: list[Claim] = []
-    for group in told[study] or []:
-        found += _of_group(group, part, data, f"{path}: {study}")
-    known = {name for group in told[study] or [] for name in _sets(group)}
+    groups = told[study] or []
+    if not isinstance(groups, list):
+        raise ValueError(f"{path}: {study} must be a list of groups, each with `claims:`, got {groups!r}")
+    found = [claim for group in groups for claim in _of_group(group, part, data, f"{path}: {study}")]
+    known = {name for group in groups for name in _sets(group)}
     if odd := sorted(set(data or ()) - known):
         raise ValueError(f"{path} has no claims of {study} on {', '.join(odd)}; it has those on {', '.join(sorted(known))}")
     ids = [claim.id for claim in found]
@@ -182,11 +198,26 @@ def _of_group(group: Mapping, part: str, data: Collection[str] | None, where: st
     """Return the claims of a group, one set of data after the other."""
     if not isinstance(group, dict) or not isinstance(group.get("claims"), dict):
         raise ValueError(f"a group of {where} must hold `claims:` and what they share, got {group!r}")
+    if odd := [name for name, claim in group["claims"].items() if not isinstance(claim, dict)]:
+        raise ValueError(f"claim {odd[0]!r} of {where} must hold `name: value` lines, got {group['claims'][odd[0]]!r}")
+    if odd := [title for title in _sets(group).values() if not isinstance(title, str)]:
+        raise ValueError(f"a group of {where} has data with the title {odd[0]!r}; write it as text: '{odd[0]}'")
     shared = {key: value for key, value in group.items() if key != "claims"}
-    sets = _sets(group) or {"": ""}
-    chosen = {key: title for key, title in sets.items() if not key or data is None or key in data}
     every = [(name, shared | claim) for name, claim in group["claims"].items()]
-    return [_of_one(name, told, part, pair, where) for pair in chosen.items() for name, told in every]
+    if not _sets(group):
+        return [_of_one(name, told, part, f"claim {name!r} of {where}") for name, told in every]
+    chosen = {key: title for key, title in group["data"].items() if data is None or key in data}
+    return [
+        _of_one(name.replace("{data}", key), told | _on(title, told), part, f"claim {name!r} of {where}")
+        for key, title in chosen.items()
+        for name, told in every
+    ]
+
+
+def _on(title: str, told: Mapping) -> dict:
+    """Return of which data a claim is, and what it says of them where that is a text; the rest is for `_of_one` to refuse."""
+    says = told.get("says")
+    return {"data": title} | ({"says": says.replace("{title}", title)} if isinstance(says, str) else {})
 
 
 def _sets(group: Mapping) -> dict[str, str]:
@@ -194,25 +225,21 @@ def _sets(group: Mapping) -> dict[str, str]:
     return group["data"] if isinstance(group.get("data"), dict) else {}
 
 
-def _of_one(name: str, told: Mapping, part: str, pair: tuple[str, str], where: str) -> Claim:
-    """Return a claim on a set of data, by its name and title, or on what it says itself."""
+def _of_one(name: str, told: Mapping, part: str, where: str) -> Claim:
+    """Return a claim."""
     fields = {"source", "where", "says", "published", "rule", "data"}
     if odd := sorted(fields ^ told.keys()):
-        raise ValueError(f"claim {name!r} of {where} has or lacks {', '.join(odd)}; a claim has {', '.join(sorted(fields))}")
-    texts = [told[field] for field in ("source", "where", "says", "data") if not (field == "data" and pair[0])]
+        raise ValueError(f"{where} has or lacks {', '.join(odd)}; a claim has {', '.join(sorted(fields))}")
+    texts = [name, *(told[field] for field in ("source", "where", "says", "data"))]
     if not all(isinstance(text, str) for text in texts) or not isinstance(told["rule"], dict):
-        raise ValueError(f"claim {name!r} of {where} must have texts and a rule {{NAME: bar, of: what}}, got {dict(told)}")
-    key, title = pair
-    return Claim(
-        id=name.replace("{data}", key),
-        part=part,
-        source=told["source"],
-        where=told["where"],
-        says=told["says"].replace("{title}", title),
-        published=told["published"],
-        rule=rule(told["rule"], f"claim {name!r} of {where}"),
-        data=title or told["data"],
-    )
+        raise ValueError(f"{where} must have texts and a rule {{NAME: bar, of: what}}, got {dict(told)}")
+    if type(told["published"]) not in (str, int, float):
+        raise ValueError(f"{where} has published: {told['published']!r}; give the paper's words or its number")
+    if odd := [text for text in texts if re.search(r"\{\w+\}", text)]:
+        raise ValueError(f"{where} has {odd[0]!r}; {{data}} in ids and {{title}} in sentences want a group with sets of data")
+    check_name(name, f"the id of {where}")
+    judged = rule(told["rule"], where)
+    return Claim(name, part, told["source"], told["where"], told["says"], told["published"], judged, told["data"])
 
 
 def judge(claim: Claim, values: Sequence[float], *, scale: str) -> dict:
@@ -270,18 +297,19 @@ def unit(*values: float) -> float:
 
 
 def table(rows: list[dict], *, width: int = 56) -> str:
-    """Return the rows as a text table: verdict, id, what was measured, what was claimed."""
+    """Return the rows as a text table: verdict, id, what was measured, what was claimed and published."""
     lines, longest = [], max((len(row["id"]) for row in rows), default=0)
     for row in rows:
         spread = "" if row["spread"] is None else f" ± {row['spread']:.3g}"
         measured = "none" if row["measured"] is None else f"{row['measured']:.{DIGITS}g}{spread}"
         start = f"{row['verdict']:<17} {row['id']:<{longest}} {measured:<18} n={row['seeds']:<3} "
-        lines.append(_beside(start, [f"{row['says']} [{row['source']}, {row['where']}]"], width))
+        lines.append(_beside(start, [_sentence(row)], width))
     return "\n".join(lines)
 
 
-def _sentence(claim: Claim) -> str:
-    return f"{claim.says} [{claim.source}, {claim.where}]; published: {claim.published}"
+def _sentence(told: Mapping) -> str:
+    """Return in words what a claim, or a row, says, where it stands, and what was published."""
+    return f"{told['says']} [{told['source']}, {told['where']}]; published: {told['published']}"
 
 
 def _beside(start: str, texts: list[str], width: int) -> str:

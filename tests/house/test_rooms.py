@@ -228,6 +228,8 @@ def test_every_study_has_its_claims_of_works_that_are_known(path):
     assert list(runs.read_yaml(told)) == list(runs.read_yaml(path)["studies"])
     found = [claim for study in runs.read_yaml(told) for claim in claims.read(told, study).claims.values()]
     assert {claim.source for claim in found} <= keys
+    leaning = [c.says for c in found if re.match(r"(.*: )?(and|but|so|because|they|it)\b", c.says)]
+    assert not leaning, "a sentence is read by itself, or beside others than those that stand around it here"
     assert len({claim.id for claim in found}) == len(found)
 
 

@@ -66,7 +66,7 @@ def test_writes_rows_and_metrics(tmp_path):
     claims.write(tmp_path, [row])
     assert json.loads((tmp_path / "claims.json").read_text()) == [row]
     assert json.loads((tmp_path / "metrics.json").read_text())["verdicts"] == {"holds": 1, "fails": 0, "not at this scale": 0}
-    assert "holds             a_claim" in claims.table([row])
+    assert "holds             a_claim" in claims.table([row]) and "Fig. 1]; published: 0.1" in claims.table([row])
 
 
 @pytest.mark.parametrize(
@@ -152,17 +152,31 @@ def test_judges_what_has_claims_and_nothing_else(told):
     [
         ("above: 0.1", "abov: 0.1", "rule {'abov': 0.1, 'of': 'way'} of claim '{data}_moves' of .*claims.yaml: toy must be"),
         ("of: way", "off: way", "must be {NAME: bar, of: what is compared} with one NAME of above, below,"),
-        ("of: way", "of: way, within: 1", "beside it at most least, share"),
+        ("of: way", "of: way, within: 1", "beside it nothing is needed, and least, share allowed"),
         ("above: 0.1", "above: 0.1, below: 1", "must be {NAME: bar"),
         ("above: 0.1", "above: much", "needs numbers"),
         ("above: 0.1", "above: true", "needs numbers"),
         ("above: 0.1", "above: .nan", "needs numbers"),
         ("above: 0.1", "above: [0, 1]", "needs numbers"),
-        ("[0, 1]", "[0, 1, 2]", "needs numbers"),
-        ("[0, 1]", "1", "needs numbers"),
-        ("share: 0.6", "share: 80", "share: 80 is no share of the seeds"),
+        ("[0, 1]", "[0, 1, 2]", "needs two numbers"),
+        ("[0, 1]", "1", "needs two numbers"),
+        ("share: 0.6", "share: 80", "has share: 80, which is no share of the seeds"),
         ("share: 0.6", "share: most", "needs numbers"),
         ("least: 3", "least: 0", "least: 0 is no number of seeds"),
+        ("above: 0.1", "spread_above: 0.1, least: 1", "least: 1 is no number of seeds for it; give 2 or more"),
+        ("above: 0.1", "close: 0.1", "beside it within is needed"),
+        ("above: 0.1", "close: 0.1, within: -1", "a tolerance below 0"),
+        ("exact: 1e-6", "exact: -1", "a tolerance below 0"),
+        ("[0, 1]", "[1, 0]", "the low one first"),
+        ("one: {", "one:\n      two: {", "claim 'one' of .* must hold `name: value` lines, got None"),
+        ("red: red toys", "red: 2020", "data with the title 2020; write it as text: '2020'"),
+        ("published: far", "published: [far]", "has published: .'far'.; give the paper's words or its number"),
+        ("published: far", "published: null", "has published: None"),
+        ("one:", '"{data}_one":', "has '{data}_one'; {data} in ids"),
+        ('"{data}_moves"', '"{date}_moves"', "has '{date}_moves'; {data} in ids"),
+        ("says: so", 'says: "so {title}"', "has 'so {title}'"),
+        ("one:", '"../one":', "the id of claim '../one' of .*claims.yaml: toy is"),
+        (TOLD, "toy: {one: 1}", "toy must be a list of groups"),
         ("where: eq. 1, ", "", "claim 'one' of .* has or lacks where; a claim has data, published,"),
         ("published: far", "published: far, by: me", "claim '{data}_moves' of .* has or lacks by"),
         ("says: so", "says: [so]", "claim 'one' of .* must have texts"),
