@@ -49,3 +49,20 @@ def test_every_notebook_that_is_none_is_named_and_nothing_is_copied(toy):
     assert "stage strip failed: notebooks/empty.ipynb:1 is empty" in done.stderr
     assert "notebooks/merged.ipynb:1 holds a merge conflict" in done.stderr
     assert (toy.root / "build/notebooks/toy.ipynb").read_bytes() == before
+
+
+def test_a_rule_that_is_none_is_told_before_anything_runs(toy):
+    place = toy.root / "notebooks/discrete/dice"
+    place.mkdir(parents=True)
+    study = "{part: discrete, paper: dice, reads: raw.txt}"
+    (place / "params.yaml").write_text(f"studies: {{dice: {study}}}\nscales: {{smoke: {{}}, embedded: {{}}, paper: {{}}}}\n")
+    done = toy.python("-m", "pipelines.runner.strip")
+    assert done.returncode == 1 and "notebooks/discrete/dice/claims.yaml does not exist; the claims of dice" in done.stderr
+    (place / "claims.yaml").write_text(
+        "dice: [{claims: {a: {source: x, where: y, says: z, published: 1, data: w, rule: {abov: 1}}}}]"
+    )
+    done = toy.python("-m", "pipelines.runner.strip")
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    assert "rule {'abov': 1} of claim 'a' of notebooks/discrete/dice/claims.yaml: dice must be" in done.stderr
+    (place / "claims.yaml").write_text("dice: []")
+    assert toy.python("-m", "pipelines.runner.strip").returncode == 0
