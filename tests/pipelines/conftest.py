@@ -35,6 +35,7 @@ def studied(book):
     text = "studies:\n  mine: {part: lab, paper: mine, parameters: {epochs: 2, wait: 4.0}}\n"
     (paper / "params.yaml").write_text(text)
     (paper / "record.yaml").write_text(f"scale: paper\nseeds: [0]\n{text}")
+    (paper / "claims.yaml").write_text("mine: []\n")
     command = "exec python -m pipelines.run_notebook toy reports/notebooks/study-${key}.ipynb studies.${key}.parameters"
     study = f"  study:\n    foreach: ${{studies}}\n    do:\n      cmd: {command} out=reports/studies/mine/${{key}}\n"
     study += '      deps: [build/notebooks/toy.ipynb]\n      outs: ["reports/studies/mine/${key}"]\n'
