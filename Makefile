@@ -46,7 +46,7 @@ repro: git ready  ## data -> training -> information plane -> studies -> report 
 # the other where make cannot keep apart what they print.
 TWO := $(if $(filter output-sync,$(.FEATURES)),--jobs 2 --output-sync=target)
 test: git lint data  ## everything that CI checks (OTHER_CPU=1: with the instruction sets of another processor, OTHER_SYSTEM=1: without what only Linux has)
-	@$(if $(TWO),echo "two groups of tests at a time; each is shown when it has ended (some fifteen minutes)")
+	@$(if $(TWO),echo "two groups of tests at a time; each is shown when it has ended (some forty minutes)")
 	@$(MAKE) --no-print-directory $(TWO) whole unit programs
 	@$(MAKE) --no-print-directory nbval other_cpu
 
